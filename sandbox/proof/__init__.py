@@ -1,0 +1,1 @@
+"""Floor 2: Merkle tree, checkpoints, canonical entries, signing and sealing. The offline verifier needs nothing else."""

@@ -1,0 +1,51 @@
+"""One byte string for one value: the form in which everything signed or hashed is written.
+
+A strict subset of RFC 8785 (JSON Canonicalization Scheme): objects, arrays, strings, integers within ±2^53,
+booleans and null. Floats are refused, so no number has two spellings; larger integers and fractions travel as strings.
+"""
+
+import hashlib
+import json
+from typing import Any, TypeAlias
+
+Json: TypeAlias = dict[str, Any] | list[Any] | str | int | bool | None
+
+_INTEGER_LIMIT = 2**53
+
+
+def canonical_bytes(value: Json) -> bytes:
+    """UTF-8 canonical JSON of `value`.
+
+    Raises:
+        TypeError: a float, a non-string key, or any other type that has no canonical form.
+        ValueError: an integer beyond ±2^53 or a lone surrogate in a string.
+    """
+    _check(value)
+    # RFC 8785 §3.2.3 sorts keys by UTF-16 code units; our keys are ASCII, where that order is the code point order.
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8")
+
+
+def digest(value: Json) -> str:
+    """Lower-case hex SHA-256 of the canonical bytes."""
+    return hashlib.sha256(canonical_bytes(value)).hexdigest()
+
+
+def _check(value: object) -> None:
+    if value is None or isinstance(value, bool | str):
+        return
+    if isinstance(value, int):
+        if abs(value) > _INTEGER_LIMIT:
+            raise ValueError("integers beyond 2^53 travel as strings")
+        return
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str) or not key.isascii():
+                raise TypeError("object keys are ASCII strings")
+            _check(item)
+        return
+    if isinstance(value, list):
+        for item in value:
+            _check(item)
+        return
+    raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -1,0 +1,149 @@
+"""What a steward declares about data: unit spaces, tables, columns, and the public bounds on them.
+
+Everything here is public metadata. It is written by hand, never measured from the rows.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import TypeAlias
+
+from sandbox.terms.loss import Loss, Mode
+
+
+class Type(StrEnum):
+    """Types of columns and expressions. DATE counts days and TIMESTAMP microseconds since 1970-01-01 UTC."""
+
+    INT = "int"
+    FLOAT = "float"
+    STRING = "string"
+    BOOL = "bool"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+
+    @property
+    def is_number(self) -> bool:
+        return self in (Type.INT, Type.FLOAT)
+
+
+class ColumnRole(StrEnum):
+    VALUE = "value"
+    UNIT = "unit"
+    WITHHELD = "withheld"
+
+
+class Grade(StrEnum):
+    """分类分级."""
+
+    GENERAL = "general"
+    IMPORTANT = "important"
+    CORE = "core"
+
+
+KeyValue: TypeAlias = str | int | bool
+"""One declared key: text, an integer, or a truth value. Dates among keys are ISO 8601 text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    `low` and `high` are the declared bounds in the type's own unit (days for dates, microseconds for timestamps);
+    values beyond them count as the bound. `granularity` is the step to which values are rounded before they are summed
+    (1 for ints). `keys` are the public group keys in canonical order; None where the column has none; any other value
+    is NULL. `max_length` bounds strings in characters; a longer one is NULL.
+    """
+
+    name: str
+    type: Type
+    role: ColumnRole = ColumnRole.VALUE
+    low: Fraction | None = None
+    high: Fraction | None = None
+    granularity: Fraction | None = None
+    keys: tuple[KeyValue, ...] | None = None
+    max_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table. A unit has at most `max_rows_per_unit` rows and `max_groups_per_unit` groups in any one answer."""
+
+    name: str
+    unit: str
+    rows_max: int
+    max_rows_per_unit: int
+    max_groups_per_unit: int
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name (names are lower case), or None."""
+        return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSpace:
+    """Whose contribution is hidden, and how its losses add up.
+
+    `budget` is the outermost account. Its mode's parameter is fixed here for good: in zCDP the total δ is split between
+    `delta_conversion`, used to turn ρ into (ε, δ), and the rest, which only key selection may spend. `buckets` is the
+    number of parts into which every table of the space is cut, a power of two.
+    """
+
+    name: str
+    mode: Mode
+    epsilon: Fraction
+    delta: Fraction
+    buckets: int = 16
+
+    @property
+    def delta_conversion(self) -> Fraction:
+        """Half of δ in zCDP; pure differential privacy needs none."""
+        return self.delta / 2 if self.mode is Mode.ZCDP else Fraction(0)
+
+    @property
+    def delta_selection(self) -> Fraction:
+        return self.delta - self.delta_conversion
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A described dataset: what its TOML file says."""
+
+    name: str
+    title: str
+    steward: str
+    unit_space: str
+    grade: Grade
+    epsilon: Fraction
+    tables: tuple[Table, ...]
+    space: UnitSpace | None = None
+    """The unit space's definition, where this description brings a new one."""
+
+    def table(self, name: str) -> Table | None:
+        """The table of that name, or None."""
+        return next((table for table in self.tables if table.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One immutable load of a dataset, known by the digest of its signed manifest."""
+
+    dataset: str
+    number: int
+    manifest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account: `kind` is space, dataset, grant or analyst; `owner` names it within the unit space."""
+
+    kind: str
+    owner: str
+    space: str
+    limit: Loss
+    spent: Loss
+
+    @property
+    def left(self) -> int:
+        """Units that may still be spent."""
+        return max(0, self.limit.units - self.spent.units)
