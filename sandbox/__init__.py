@@ -3,4 +3,18 @@
 Names here are the public face of the light client; everything else is reached by its room.
 """
 
-__version__ = "0.1.0"
+from typing import TYPE_CHECKING
+
+from sandbox.terms.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from sandbox.client.connection import Connection
+
+__all__ = ["__version__", "connect"]
+
+
+def connect(url: str | None = None, token: str | None = None) -> "Connection":
+    """A connection to the enclave at `url`; see `sandbox.client.connection.connect`."""
+    from sandbox.client.connection import connect as connect_to
+
+    return connect_to(url, token)

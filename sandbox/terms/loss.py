@@ -20,7 +20,8 @@ DELTA_UNITS = 10**18
 MINIMUM_COST = 1_000
 """The least loss one query may cost (10^-6 of ρ or ε): below it, noise drowns everything and the ledger fills up."""
 
-_DECIMAL = re.compile(r"(?P<whole>\d{1,9})(?:\.(?P<part>\d{1,30}))?(?:[eE](?P<exponent>[+-]?\d{1,3}))?")
+_DECIMAL = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,30})?(?:[eE][+-]?(?:[0-9]|1[0-2]))?")
+"""Few enough digits that the exact value always has a short decimal spelling again."""
 
 
 class Mode(StrEnum):

@@ -1,0 +1,51 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both need only Python 3.11 and pip.
+
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint bench clean
+
+help:  ## what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/demo.done  ## set up, then show the whole line on real data (about a minute after the install)
+	$(BIN)/sandbox demo
+
+test: $(VENV)/dev.done lint  ## lint, types, import contracts and tests: at most 15 minutes on 2 cores
+	$(BIN)/pytest
+
+test-all: $(VENV)/dev.done lint  ## the same, and the long suites
+	$(BIN)/pytest -m ''
+
+lint: $(VENV)/dev.done
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.done  ## measure; prints medians and ratios
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove what was installed and cached
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/python.done: requirements/build.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements/build.txt
+	@touch $@
+
+$(VENV)/demo.done: $(VENV)/python.done requirements/demo.txt pyproject.toml
+	@echo "Installing from the hash-pinned lock (a minute or two) ..."
+	$(PIP) install --require-hashes -r requirements/demo.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.done: $(VENV)/python.done requirements/dev.txt pyproject.toml
+	@echo "Installing from the hash-pinned lock (a minute or two) ..."
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,188 @@
+"""The enclave's home directory: where its keys, its ledger and its store live, and how they are first made.
+
+HOME/public.json          name, origin and public keys: nothing secret
+HOME/keys/root.json       the root key, locked by a passphrase (Argon2id)
+HOME/keys/control/*.key   keys of the control plane, sealed by a key derived from the root
+HOME/keys/data/*.key      keys of the data plane (made and read there only)
+HOME/ledger.sqlite        accounts and audit log
+HOME/store/               encrypted data
+HOME/inbox/               where a steward's files are put to be loaded
+HOME/lock                 one enclave a home
+"""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.proof.sealing import derive, lock, seal, unlock, unseal
+from sandbox.proof.signing import SigningKey, new_seed
+from sandbox.terms.refusal import EnclaveSealed, MalformedRequest, ProofFailed
+
+FORMAT = "sandbox/home/v1"
+_CONTROL_KEYS = ("log", "order", "release", "state", "tag")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ControlKeys:
+    """Keys of the control plane: none of them opens a row."""
+
+    log: SigningKey
+    order: SigningKey
+    release: SigningKey
+    state: bytes
+    tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HomePaths:
+    """The places inside one home."""
+
+    root: Path
+
+    @property
+    def public(self) -> Path:
+        return self.root / "public.json"
+
+    @property
+    def root_key(self) -> Path:
+        return self.root / "keys" / "root.json"
+
+    @property
+    def control_keys(self) -> Path:
+        return self.root / "keys" / "control"
+
+    @property
+    def ledger(self) -> Path:
+        return self.root / "ledger.sqlite"
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "lock"
+
+    @property
+    def run(self) -> Path:
+        return self.root / "run.json"
+
+
+def create_home(root: Path, name: str, passphrase: bytes) -> bytes:
+    """Make a home and return its root key.
+
+    Raises:
+        MalformedRequest: the folder is there and not empty, or the passphrase is shorter than 12 bytes.
+    """
+    if root.exists() and any(root.iterdir()):
+        raise MalformedRequest(f"{root} is not empty; an enclave's home is made in a new folder.")
+    if len(passphrase) < 12:
+        raise MalformedRequest("The passphrase must have at least 12 characters.")
+    paths = HomePaths(root)
+    for folder in (root, paths.inbox, root / "store", root / "keys", paths.control_keys, root / "keys" / "data"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    root_key = secrets.token_bytes(32)
+    control = derive(root_key, "control")
+    seeds = {key: new_seed() for key in _CONTROL_KEYS}
+    for key, seed in seeds.items():
+        write_private(paths.control_keys / f"{key}.key", seal(control, seed, f"control/{key}"))
+    keys = _control_keys(seeds, name)
+    public = {
+        "format": FORMAT,
+        "name": name,
+        "origin": name,
+        "log_key": keys.log.verifier.text,
+        "release_key": keys.release.verifier.text,
+    }
+    write_private(paths.public, json.dumps(public, indent=2).encode() + b"\n")
+    # The root goes last: a home without it was never finished and holds nothing.
+    write_private(paths.root_key, json.dumps(lock(root_key, passphrase), indent=2).encode() + b"\n")
+    return root_key
+
+
+def open_root(root: Path, passphrase: bytes) -> bytes:
+    """The root key of a home.
+
+    Raises:
+        MalformedRequest: there is no enclave here.
+        EnclaveSealed: the passphrase is wrong or the key file was changed.
+    """
+    path = HomePaths(root).root_key
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise MalformedRequest(f"{root} holds no enclave; `sandbox init` makes one.") from None
+    except ValueError:
+        raise EnclaveSealed("The root key file is not readable.") from None
+    try:
+        return unlock(document, passphrase)
+    except ProofFailed:
+        raise EnclaveSealed("The passphrase does not open the root key, or the key file was changed.") from None
+
+
+def open_control_keys(root: Path, control_root: bytes) -> ControlKeys:
+    """The control plane's keys, checked against the public file.
+
+    Raises:
+        EnclaveSealed: a key file is missing, changed, or does not belong to the public file.
+    """
+    paths = HomePaths(root)
+    public = read_public(root)
+    try:
+        seeds = {
+            key: unseal(control_root, (paths.control_keys / f"{key}.key").read_bytes(), f"control/{key}")
+            for key in _CONTROL_KEYS
+        }
+    except (OSError, ProofFailed):
+        raise EnclaveSealed("A key of the control plane is missing or was changed.") from None
+    keys = _control_keys(seeds, public["name"])
+    if keys.log.verifier.text != public["log_key"] or keys.release.verifier.text != public["release_key"]:
+        raise EnclaveSealed("public.json names other keys than the enclave holds.")
+    return keys
+
+
+def read_public(root: Path) -> dict[str, str]:
+    """The public facts of a home.
+
+    Raises:
+        EnclaveSealed: the file is missing or is not of this format.
+    """
+    try:
+        document = json.loads(HomePaths(root).public.read_bytes())
+    except (OSError, ValueError):
+        raise EnclaveSealed("public.json is missing or not readable.") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise EnclaveSealed("public.json is not of this version's format.")
+    return {str(key): str(value) for key, value in document.items()}
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a 0600 file so that a crash leaves either nothing or all of it."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _control_keys(seeds: dict[str, bytes], name: str) -> ControlKeys:
+    return ControlKeys(
+        log=SigningKey(name, seeds["log"]),
+        order=SigningKey(f"{name}/order", seeds["order"]),
+        release=SigningKey(f"{name}/release", seeds["release"]),
+        state=seeds["state"],
+        tag=seeds["tag"],
+    )

@@ -1,0 +1,34 @@
+"""What binds cells that the log does not state: a keyed hash over them, under a key of the ledger's own.
+
+A bearer token's digest, an idempotency key's digest, the time at which an answer may be seen: none belongs in a log that
+others read, and none may be changed in the table by somebody without the enclave's keys.
+"""
+
+import hmac
+
+from sandbox.proof.sealing import derive, tag
+from sandbox.terms.canonical import canonical_bytes
+from sandbox.terms.refusal import EnclaveSealed
+
+
+class RowSeal:
+    """Makes and checks the `mac` cells."""
+
+    def __init__(self, state_key: bytes) -> None:
+        self._key = derive(state_key, "ledger rows")
+
+    def mac(self, table: str, *cells: str | int | bytes | None) -> str:
+        """The keyed hash of a row's cells, bound to its table."""
+        text = [cell.hex() if isinstance(cell, bytes) else cell for cell in cells]
+        return tag(self._key, canonical_bytes([table, *text]).decode())
+
+    def check(self, found: str, table: str, owner: str, *cells: str | int | bytes | None) -> None:
+        """That a stored mac is the one of its row.
+
+        Raises:
+            EnclaveSealed: it is not; facts `table` and `owner` name the row.
+        """
+        if not hmac.compare_digest(found.encode(), self.mac(table, *cells).encode()):
+            raise EnclaveSealed(
+                f"A row of the ledger's table {table} was changed past the ledger.", table=table, owner=owner
+            )

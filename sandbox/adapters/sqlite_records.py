@@ -1,0 +1,152 @@
+"""People, unit spaces, datasets, versions and grants inside the ledger's database.
+
+Each is a row made once, with the index of the entry that states it. Writers run within the caller's transaction.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+
+from sandbox.adapters.row_seal import RowSeal
+from sandbox.proof.entry import read_time, time_text
+from sandbox.terms.dataset import Dataset, UnitSpace, Version
+from sandbox.terms.description import parse_description
+from sandbox.terms.loss import Mode
+from sandbox.terms.people import Grant, Person, Role
+
+
+def add_person(connection: sqlite3.Connection, person: Person, token_digest: bytes, index: int, seal: RowSeal) -> None:
+    cells = (person.name, person.organisation, person.role.value, token_digest)
+    connection.execute("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", (*cells, index, seal.mac("people", *cells)))
+
+
+def add_space(connection: sqlite3.Connection, space: UnitSpace, index: int) -> None:
+    connection.execute(
+        "INSERT INTO spaces VALUES (?, ?, ?, ?, ?, ?)",
+        (space.name, space.mode.value, str(space.epsilon), str(space.delta), space.buckets, index),
+    )
+
+
+def add_dataset(connection: sqlite3.Connection, dataset: Dataset, text: str, index: int) -> None:
+    connection.execute("INSERT INTO datasets VALUES (?, ?, ?, ?)", (dataset.name, dataset.unit_space, text, index))
+
+
+def add_version(connection: sqlite3.Connection, version: Version, index: int) -> None:
+    connection.execute(
+        "INSERT INTO versions VALUES (?, ?, ?, ?)", (version.dataset, version.number, version.manifest, index)
+    )
+
+
+def add_grant(connection: sqlite3.Connection, grant: Grant, index: int, seal: RowSeal) -> None:
+    connection.execute(
+        "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            grant.id,
+            grant.version,
+            grant.analyst,
+            grant.organisation,
+            grant.purpose,
+            str(grant.epsilon),
+            time_text(grant.not_before),
+            time_text(grant.not_after),
+            grant.given_by,
+            index,
+            seal.mac("grants", grant.id, grant.given_by),
+        ),
+    )
+    connection.executemany(
+        "INSERT INTO granted_datasets VALUES (?, ?, ?)",
+        [(grant.id, place, dataset) for place, dataset in enumerate(grant.datasets)],
+    )
+
+
+def person(connection: sqlite3.Connection, name: str) -> Person | None:
+    row = connection.execute("SELECT * FROM people WHERE name = ?", (name,)).fetchone()
+    return read_person(row) if row is not None else None
+
+
+def person_by_token(connection: sqlite3.Connection, token_digest: bytes) -> Person | None:
+    row = connection.execute("SELECT * FROM people WHERE token_digest = ?", (token_digest,)).fetchone()
+    return read_person(row) if row is not None else None
+
+
+def people(connection: sqlite3.Connection) -> Sequence[Person]:
+    """In the order in which they were enrolled."""
+    return [read_person(row) for row in connection.execute("SELECT * FROM people ORDER BY entry")]
+
+
+def space(connection: sqlite3.Connection, name: str) -> UnitSpace | None:
+    row = connection.execute("SELECT * FROM spaces WHERE name = ?", (name,)).fetchone()
+    return read_space(row) if row is not None else None
+
+
+def dataset(connection: sqlite3.Connection, name: str) -> tuple[Dataset, str] | None:
+    row = connection.execute("SELECT description FROM datasets WHERE name = ?", (name,)).fetchone()
+    return (described(row[0]), row[0]) if row is not None else None
+
+
+def space_of(connection: sqlite3.Connection, dataset: str) -> str | None:
+    """The unit space of a dataset."""
+    row = connection.execute("SELECT space FROM datasets WHERE name = ?", (dataset,)).fetchone()
+    return str(row[0]) if row is not None else None
+
+
+def datasets(connection: sqlite3.Connection) -> Sequence[Dataset]:
+    """In the order in which they were registered."""
+    return [described(row[0]) for row in connection.execute("SELECT description FROM datasets ORDER BY entry")]
+
+
+def version(connection: sqlite3.Connection, dataset: str) -> Version | None:
+    """The current version: the last one loaded."""
+    row = connection.execute(
+        "SELECT * FROM versions WHERE dataset = ? ORDER BY number DESC LIMIT 1", (dataset,)
+    ).fetchone()
+    return read_version(row) if row is not None else None
+
+
+def grant(connection: sqlite3.Connection, name: str) -> Grant | None:
+    row = connection.execute("SELECT * FROM grants WHERE id = ?", (name,)).fetchone()
+    return read_grant(connection, row) if row is not None else None
+
+
+def grants(connection: sqlite3.Connection, analyst: str | None) -> Sequence[Grant]:
+    """All grants, or one analyst's, in the order in which they were given."""
+    rows = connection.execute(
+        "SELECT * FROM grants WHERE ?1 IS NULL OR analyst = ?1 ORDER BY entry", (analyst,)
+    ).fetchall()
+    return [read_grant(connection, row) for row in rows]
+
+
+@lru_cache(maxsize=256)
+def described(text: str) -> Dataset:
+    """The dataset that a description describes. Descriptions never change, so each is parsed once."""
+    return parse_description(text)
+
+
+def read_person(row: sqlite3.Row) -> Person:
+    return Person(row["name"], row["organisation"], Role(row["role"]))
+
+
+def read_space(row: sqlite3.Row) -> UnitSpace:
+    return UnitSpace(row["name"], Mode(row["mode"]), Fraction(row["epsilon"]), Fraction(row["delta"]), row["buckets"])
+
+
+def read_version(row: sqlite3.Row) -> Version:
+    return Version(row["dataset"], row["number"], row["manifest"])
+
+
+def read_grant(connection: sqlite3.Connection, row: sqlite3.Row) -> Grant:
+    named = connection.execute("SELECT dataset FROM granted_datasets WHERE grant_id = ? ORDER BY place", (row["id"],))
+    return Grant(
+        row["id"],
+        row["version"],
+        row["analyst"],
+        row["organisation"],
+        tuple(item[0] for item in named),
+        row["purpose"],
+        Fraction(row["epsilon"]),
+        read_time(row["not_before"]),
+        read_time(row["not_after"]),
+        row["given_by"],
+    )

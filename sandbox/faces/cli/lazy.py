@@ -1,0 +1,49 @@
+"""A group whose commands are imported when they are called, so that help and the light client need no enclave."""
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from sandbox.faces.cli.talk import Talk
+from sandbox.faces.cli.verb import answering
+from sandbox.faces.cli.words import language_of
+
+INSTALL = "pip install 'trusted-sandbox[{extra}]'"
+
+
+class LazyGroup(click.Group):
+    """`places` maps a command to (module, attribute, one line of help, the extra that it needs or "")."""
+
+    def __init__(self, *arguments: Any, places: dict[str, tuple[str, str, str, str]], **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(self._places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in self._places:
+            return None
+        module, attribute, _, extra = self._places[cmd_name]
+        try:
+            command = getattr(import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if not extra:
+                raise
+            raise click.ClickException(
+                f"`sandbox {cmd_name}` needs more than the light client ({error.name} is not installed). "
+                f"Install it with: {INSTALL.format(extra=extra)}"
+            ) from None
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{attribute} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands from their one line of help, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place[2]) for name, place in self._places.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with answering(Talk(language_of()), ctx):
+            return super().invoke(ctx)

@@ -1,0 +1,81 @@
+"""Quotes and releases as a person reads them."""
+
+from typing import Any
+
+from sandbox.client.query import Quote, error_words
+from sandbox.client.release import Release
+from sandbox.faces.cli.talk import Talk
+from sandbox.terms.dataset import KeyValue
+
+LEVEL = 0.95
+
+
+def symbol(cost: dict[str, Any]) -> str:
+    """ρ in zCDP, ε in pure differential privacy."""
+    return "ρ" if cost.get("mode") == "zcdp" else "ε"
+
+
+def quote_lines(talk: Talk, quote: Quote) -> list[tuple[str, str]]:
+    """What will be asked, what it costs, what is left, how exact it will be, and when it comes."""
+    sign = symbol(quote.cost)
+    lines = [
+        (talk.word("answerable"), "; ".join(quote.plan(talk.language))),
+        (
+            talk.word("cost"),
+            talk.word(
+                "cost-words",
+                epsilon=quote.cost["epsilon"],
+                symbol=sign,
+                amount=quote.cost["amount"],
+                more=quote.more_like_this,
+            ),
+        ),
+    ]
+    lines += [
+        (
+            talk.word("left"),
+            talk.word("left-words", symbol=sign, left=account["left"], kind=account["kind"], owner=account["owner"]),
+        )
+        for account in quote.accounts
+    ]
+    lines += [(talk.word("error"), words) for words in map(error_words, quote.errors) if words]
+    lines.append((talk.word("wait"), talk.word("wait-words", ms=quote.wait_ms)))
+    return lines
+
+
+def show_release(talk: Talk, release: Release) -> None:
+    """The answer: for a person each noisy value beside its interval, for a program the values alone."""
+    rows = release.to_pylist()
+    noisy = [name for name in release.columns if name not in release.keys]
+    intervals = {name: release.interval(name, LEVEL) for name in noisy}
+    document = {
+        "id": release.id,
+        "rows": rows,
+        "intervals": {"level": str(LEVEL)}
+        | {name: [list(pair) for pair in pairs] for name, pairs in intervals.items()},
+        "cost": release.cost,
+        "reused": release.reused,
+    }
+    if not talk.wants_table:
+        talk.table(release.columns, [list(row.values()) for row in rows], document)
+        return
+    columns: list[str] = []
+    for name in release.columns:
+        columns += [name, talk.word("interval")] if name in intervals else [name]
+    cells: list[list[object]] = []
+    for number, row in enumerate(rows):
+        line: list[object] = []
+        for name in release.columns:
+            line.append(_figure(row[name]))
+            if name in intervals:
+                low, high = intervals[name][number]
+                line.append(f"{_figure(low)} … {_figure(high)}")
+        cells.append(line)
+    talk.table(columns, cells, document)
+
+
+def _figure(value: KeyValue | float) -> KeyValue | float:
+    """A number as a person reads it: six digits are more than any noise leaves meaningful."""
+    if not isinstance(value, float):
+        return value
+    return round(value) if abs(value) >= 1e6 else float(f"{value:.6g}")

@@ -1,0 +1,153 @@
+"""How a command speaks: data to stdout as a table, TSV or JSON; everything else to stderr.
+
+rich is imported when something is drawn, so that starting up stays quick.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from sandbox.faces.cli.plain import json_text, neutral
+from sandbox.faces.cli.words import say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Steps = Callable[[str, int, int], None]
+
+
+def is_terminal(stream: IO[Any]) -> bool:
+    """Whether a person is at the other end."""
+    return stream.isatty()
+
+
+class Talk:
+    """One command's voice. `source` is the text that spans of a refusal point into."""
+
+    def __init__(self, language: str, *, as_json: bool = False) -> None:
+        self.language = language
+        self.as_json = as_json
+        self.source: str | None = None
+
+    def word(self, word: str, **facts: object) -> str:
+        """A text of the command line in its language."""
+        return say(word, self.language, **{name: neutral(str(value)) for name, value in facts.items()})
+
+    @property
+    def wants_table(self) -> bool:
+        """Whether the data goes to a person."""
+        return not self.as_json and is_terminal(sys.stdout)
+
+    # -- stdout --------------------------------------------------------------------------------------------------------
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], document: Any) -> None:
+        """Rows: a table for a person, TSV without header for a program, `document` with --json."""
+        if self.as_json:
+            self.json(document)
+        elif is_terminal(sys.stdout):
+            self._draw(columns, rows)
+        else:
+            for row in rows:
+                click.echo("\t".join(neutral(_plain(cell)) for cell in row))
+
+    def pairs(self, rows: Sequence[tuple[str, object]], document: Any) -> None:
+        """Labelled facts."""
+        if self.as_json:
+            self.json(document)
+            return
+        width = max((_width(label) for label, _ in rows), default=0) if is_terminal(sys.stdout) else 0
+        for label, value in rows:
+            if width:
+                click.echo(f"{label}{' ' * (width - _width(label))}   {neutral(_plain(value))}")
+            else:
+                click.echo(f"{label}\t{neutral(_plain(value))}")
+
+    def json(self, document: Any) -> None:
+        """The document itself."""
+        click.echo(json_text(document, indent=2 if is_terminal(sys.stdout) else None))
+
+    # -- stderr --------------------------------------------------------------------------------------------------------
+
+    def note(self, word: str, **facts: object) -> None:
+        """One line of talk."""
+        self.line(self.word(word, **facts))
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """One line to stderr, coloured where a person reads it; `text` is already harmless."""
+        if style and is_terminal(sys.stderr):
+            from rich.text import Text
+
+            _console(sys.stderr).print(Text(text, style=style), soft_wrap=True)
+        else:
+            click.echo(text, err=True)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there to answer a question."""
+        return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+    @contextmanager
+    def steps(self, word: str) -> Iterator[Steps]:
+        """A progress bar for the time of a long step; silent where nobody watches."""
+        if not is_terminal(sys.stderr):
+            yield lambda _phase, _done, _total: None
+            return
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=_console(sys.stderr), transient=True) as progress:
+            task = progress.add_task(self.word(word), total=None)
+
+            def show(phase: str, done: int, total: int) -> None:
+                progress.update(task, description=neutral(phase), completed=done, total=total or None)
+
+            yield show
+
+    @contextmanager
+    def waiting(self, word: str, **facts: object) -> Iterator[None]:
+        """A sign of life for the time of a wait."""
+        if not is_terminal(sys.stderr):
+            yield
+            return
+        from rich.text import Text
+
+        with _console(sys.stderr).status(Text(self.word(word, **facts))):
+            yield
+
+    def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+        for number, column in enumerate(columns):
+            figures = all(isinstance(row[number], int | float) for row in rows)
+            table.add_column(Text(neutral(column)), justify="right" if rows and figures else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(neutral(_plain(cell))) for cell in row))
+        _console(sys.stdout).print(table)
+
+
+def _console(file: IO[str]) -> "Console":
+    from rich.console import Console
+
+    return Console(file=file, highlight=False, markup=False)
+
+
+def _plain(cell: object) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, list | tuple):
+        return ", ".join(_plain(item) for item in cell)
+    return str(cell)
+
+
+def _width(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)

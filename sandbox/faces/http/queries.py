@@ -1,0 +1,60 @@
+"""Queries and their releases."""
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from sandbox.faces.http.incoming import Caller, FaceHere, QueryId, SpendingKey, WaitSeconds, body_of, only, required
+from sandbox.faces.http.reference import takes
+from sandbox.faces.http.schemas import AskQuery
+from sandbox.faces.http.state import Face
+from sandbox.service import check_query, read_query, read_release, submit_query
+from sandbox.service.ask import QueryRequest
+from sandbox.service.views import QueryView
+from sandbox.terms.people import Person
+
+router = APIRouter(prefix="/v1", tags=["queries"], dependencies=[Depends(only())])
+
+
+@router.post("/queries", summary="Ask, or with dry_run only check", openapi_extra=takes(AskQuery))
+async def ask(
+    face: FaceHere,
+    person: Caller,
+    body: Annotated[AskQuery, Depends(body_of(AskQuery))],
+    key: SpendingKey,
+    seconds: WaitSeconds,
+) -> Response:
+    request = QueryRequest(sql=body.sql, purpose=body.purpose, epsilon=body.epsilon)
+    if body.dry_run:
+        quote = await run_in_threadpool(check_query.check, face.enclave, person, request)
+        return JSONResponse(quote.to_json())
+    view = await run_in_threadpool(submit_query.submit, face.enclave, person, request, required(key))
+    view = await _waited(face, person, view, seconds)
+    return JSONResponse(view.to_json(), status_code=202, headers={"Location": f"/v1/queries/{view.id}"})
+
+
+@router.get("/queries", summary="Queries, newest first")
+def listed(face: FaceHere, person: Caller) -> dict[str, Any]:
+    return {"queries": [view.to_json() for view in read_query.listed(face.enclave, person)]}
+
+
+@router.get("/queries/{query}", summary="One query")
+async def one(face: FaceHere, person: Caller, query: QueryId, seconds: WaitSeconds) -> dict[str, Any]:
+    view = await run_in_threadpool(read_query.view, face.enclave, person, query)
+    return (await _waited(face, person, view, seconds)).to_json()
+
+
+@router.get("/releases/{query}", summary="What left for one query")
+def release(face: FaceHere, person: Caller, query: QueryId) -> dict[str, Any]:
+    return read_release.release(face.enclave, person, query).to_json()
+
+
+async def _waited(face: Face, person: Person, view: QueryView, seconds: int) -> QueryView:
+    if seconds == 0 or view.state != "running" or face.waiting.available_tokens < 1:
+        return view
+    return await to_thread.run_sync(
+        read_query.wait, face.enclave, person, view.id, seconds, limiter=face.waiting, abandon_on_cancel=True
+    )

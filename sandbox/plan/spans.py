@@ -1,0 +1,110 @@
+"""Places in the query text: of offsets, of tree nodes, of clauses; and the text with a place changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+from sandbox.terms.refusal import Span
+
+_CLAUSES = {
+    TokenType.WITH,
+    TokenType.SELECT,
+    TokenType.FROM,
+    TokenType.WHERE,
+    TokenType.GROUP_BY,
+    TokenType.HAVING,
+    TokenType.QUALIFY,
+    TokenType.WINDOW,
+    TokenType.ORDER_BY,
+    TokenType.LIMIT,
+    TokenType.OFFSET,
+    TokenType.FETCH,
+    TokenType.FOR,
+    TokenType.TABLE_SAMPLE,
+    TokenType.USING,
+    TokenType.SEMICOLON,
+}
+
+
+def span_of(sql: str, start: int, end: int) -> Span:
+    """The span of the offsets [start, end)."""
+    line_start = sql.rfind("\n", 0, start) + 1
+    return Span(sql.count("\n", 0, start) + 1, start - line_start + 1, max(1, end - start))
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A query's text with its tokens."""
+
+    sql: str
+    tokens: Sequence[Token]
+
+    def extent(self, node: exp.Expr) -> tuple[int, int]:
+        """Offsets [start, end) of a node: of all its named parts, with a function's brackets and a leading sign.
+
+        A node without any place of its own (NULL) has that of the nearest parent that has one.
+        """
+        start, end = len(self.sql), 0
+        for part in node.walk():
+            if "start" in part.meta:
+                start, end = min(start, part.meta["start"]), max(end, part.meta["end"] + 1)
+        if start >= end:
+            return self.extent(node.parent) if node.parent is not None else (0, len(self.sql))
+        return self._widen(node, start, end)
+
+    def span(self, node: exp.Expr) -> Span:
+        """The span of a node."""
+        return span_of(self.sql, *self.extent(node))
+
+    def replaced(self, place: tuple[int, int], new: str) -> str:
+        """The text with [start, end) replaced."""
+        return self.sql[: place[0]] + new + self.sql[place[1] :]
+
+    def text(self, place: tuple[int, int]) -> str:
+        """The text of [start, end)."""
+        return self.sql[place[0] : place[1]]
+
+    def clause(self, *kinds: TokenType) -> tuple[int, int] | None:
+        """The extent of the first clause outside brackets that begins with one of `kinds`, or None."""
+        start: int | None = None
+        end = 0
+        depth = 0
+        for token in self.tokens:
+            depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+            if start is not None and depth == 0 and token.token_type in _CLAUSES:
+                break
+            if start is None and depth == 0 and token.token_type in kinds:
+                start = token.start
+            end = token.end + 1
+        return None if start is None else (start, end)
+
+    def keyword(self, *kinds: TokenType) -> tuple[int, int] | None:
+        """The extent of the first token outside brackets of one of `kinds`, or None."""
+        depth = 0
+        for token in self.tokens:
+            depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+            if depth == 0 and token.token_type in kinds:
+                return token.start, token.end + 1
+        return None
+
+    def without(self, place: tuple[int, int]) -> str:
+        """The text with [start, end) cut out and the gap closed."""
+        return f"{self.sql[: place[0]].rstrip()} {self.sql[place[1] :].lstrip()}".strip()
+
+    def _widen(self, node: exp.Expr, start: int, end: int) -> tuple[int, int]:
+        first = next((number for number, token in enumerate(self.tokens) if token.start >= start), 0)
+        last = next((number for number, token in enumerate(self.tokens) if token.end + 1 >= end), first)
+        sign = self.tokens[first - 1] if first and isinstance(node, exp.Neg | exp.Not) else None
+        if sign is not None and sign.token_type in (TokenType.DASH, TokenType.NOT):
+            start = sign.start
+        opened = 0
+        for token in self.tokens[first : last + 1]:
+            opened += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        for token in self.tokens[last + 1 :]:
+            if opened <= 0:
+                break
+            opened += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+            end = token.end + 1
+        return start, end

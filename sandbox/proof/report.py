@@ -1,0 +1,98 @@
+"""What the offline verifier found, and how it says so in plain words."""
+
+from dataclasses import dataclass
+
+from sandbox.terms.dataset import Account
+from sandbox.terms.loss import Mode, units_text
+
+_FINDINGS = {
+    "log-empty": ("The log holds no entry.", "日志没有任何条目。"),
+    "kind-unknown": (
+        "{count} entries, first entry {first}, are of kinds that this verifier does not know; it checked their place only.",
+        "有 {count} 条（首条为第 {first} 条）属于本验证器不认识的类型，仅验证了其位置。",
+    ),
+    "time-backwards": (
+        "{count} entries, first entry {first}, carry a time more than a minute earlier than an entry before them.",
+        "有 {count} 条（首条为第 {first} 条）的时间比之前的条目早一分钟以上。",
+    ),
+    "outside-term": (
+        "{count} reservations, first entry {first}, lie outside the term of their grant.",
+        "有 {count} 次预留（首条为第 {first} 条）不在授权期限内。",
+    ),
+    "unsettled": (
+        "{count} reservations, first entry {first}, are neither committed nor forfeited yet; their loss counts as spent.",
+        "有 {count} 次预留（首条为第 {first} 条）尚未结算；其隐私损失按已花费计。",
+    ),
+    "forfeited": (
+        "{count} queries, first entry {first}, were forfeited; their loss stays spent.",
+        "有 {count} 次查询（首条为第 {first} 条）失败；其隐私损失仍计入。",
+    ),
+    "clock-off": (
+        "{count} starts, first entry {first}, ran with the release clock off: times were not hidden.",
+        "有 {count} 次启动（首条为第 {first} 条）关闭了发布时钟，时间未被隐藏。",
+    ),
+    "network-shared": (
+        "{count} starts, first entry {first}, ran without a private network for the engine.",
+        "有 {count} 次启动（首条为第 {first} 条）的计算引擎没有使用专用网络。",
+    ),
+}
+_KINDS = {
+    "space": ("unit space", "单元空间"),
+    "dataset": ("dataset", "数据集"),
+    "grant": ("grant", "授权"),
+    "analyst": ("analyst", "分析者"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a reader should know that breaks no proof: how often, and at which entry first."""
+
+    code: str
+    count: int
+    first: int
+
+    def words(self, language: str = "en") -> str:
+        """One sentence in "en" or "zh"."""
+        english, chinese = _FINDINGS[self.code]
+        return (chinese if language == "zh" else english).format(count=self.count, first=self.first)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A log that verified: `root` in hex, entries counted by kind, accounts recomputed from the entries alone."""
+
+    origin: str
+    key: str
+    size: int
+    root: str
+    kinds: dict[str, int]
+    accounts: tuple[Account, ...]
+    findings: tuple[Finding, ...]
+
+    def words(self, language: str = "en") -> list[str]:
+        """The report in plain words, one line each, in "en" or "zh"."""
+        chinese = language == "zh"
+        lines = [
+            f"日志 {self.origin} 共有 {self.size} 条，全部由密钥 {self.key} 签署的检查点覆盖。"
+            if chinese
+            else f"The log {self.origin} holds {self.size} entries, all covered by a checkpoint that {self.key} signed.",
+            f"根哈希：{self.root}" if chinese else f"Root hash: {self.root}",
+            "每个订单只预留一次、至多结算一次，且没有账户超过限额。"
+            if chinese
+            else "Every order was reserved once and settled at most once, and no account is over its limit.",
+        ]
+        lines += [f"{kind}：{count}" if chinese else f"{kind}: {count}" for kind, count in sorted(self.kinds.items())]
+        lines += [_account_words(account, chinese=chinese) for account in self.accounts]
+        lines += [finding.words(language) for finding in self.findings]
+        return lines
+
+
+def _account_words(account: Account, *, chinese: bool) -> str:
+    symbol = "ρ" if account.limit.mode is Mode.ZCDP else "ε"
+    spent, limit = units_text(account.spent.units), units_text(account.limit.units)
+    english_kind, chinese_kind = _KINDS[account.kind]
+    place = "" if account.kind == "space" else f" · {account.space}"
+    if chinese:
+        return f"{chinese_kind} {account.owner}{place}：已花费 {symbol} {spent}，限额 {limit}"
+    return f"{english_kind} {account.owner}{place}: spent {symbol} {spent} of {limit}"

@@ -1,0 +1,315 @@
+"""`sandbox init` and `sandbox serve`: make an enclave's home, and keep its two planes running.
+
+`serve` is a small parent. It opens the root key, gives each plane only the half it needs over a pipe, and watches both:
+when the engine dies, everything it left behind (Ray's helpers are adopted through PR_SET_CHILD_SUBREAPER) is killed and a
+fresh engine starts; when the control plane dies, or the parent is told to stop, nothing is left running. Each child
+ends by itself when its pipe closes, so that killing the parent stops them too.
+"""
+
+import ctypes
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import click
+
+from sandbox.adapters.home import HomePaths, create_home, open_control_keys, open_root, write_private
+from sandbox.adapters.process_tree import descendants, kill, reap
+from sandbox.proof.sealing import derive
+from sandbox.terms.refusal import EnclaveBusy, EnclaveSealed, MalformedRequest
+
+_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "NUMBA_CACHE_DIR")
+"""All that a plane inherits: LD_PRELOAD, PYTHONPATH, RAY_* and the like do not get through."""
+
+_RUNTIME_PREFIX = "sbx-"
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
+_GRACE_SECONDS = 15.0
+_POLL_SECONDS = 0.1
+_RESTART_SECONDS = (0.0, 1.0, 5.0, 30.0)
+_STEADY_SECONDS = 120.0
+_ENGINE_THREADS = 8  # orders in hand at a time; the work itself is done by the Ray workers
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """How one run of an enclave is set up; all of it is recorded in the log's enclave.started entry."""
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = 8440
+    workers: int = 2
+    tick_ms: int = 250
+    clock_on: bool = True
+    private_network: bool = True
+    allowed_hosts: tuple[str, ...] = ()
+
+
+@click.command("init")
+@click.argument("home", type=click.Path(path_type=Path))
+@click.option("--name", default="enclave.local", show_default=True, help="The log's origin: unique, for good.")
+@click.option(
+    "--passphrase-file", type=click.Path(), default=None, help="Where the passphrase is; - is standard input."
+)
+def init_command(home: Path, name: str, passphrase_file: str | None) -> None:
+    """Make a new enclave in HOME and print its administrator's token once."""
+    from sandbox.wiring import found_enclave
+
+    passphrase = read_passphrase(passphrase_file, confirm=True)
+    root = create_home(home.resolve(), name, passphrase)
+    token = found_enclave(home.resolve(), derive(root, "control"))
+    click.echo(f"Enclave {name} made in {home}.", err=True)
+    click.echo("The administrator's token is printed once; keep it safe:", err=True)
+    click.echo(token)
+
+
+@click.command("serve")
+@click.argument("home", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8440, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 256), help="Ray workers.")
+@click.option(
+    "--tick-ms", default=250, show_default=True, type=click.IntRange(10, 60_000), help="The release clock's tick."
+)
+@click.option(
+    "--benchmark-without-clock", is_flag=True, help="No release clock: for benchmarks only; every certificate says so."
+)
+@click.option("--allowed-host", multiple=True, help="A name under which the enclave is reached; loopback always is.")
+@click.option("--shared-network", is_flag=True, help="Do not put the engine into a private network namespace.")
+@click.option(
+    "--passphrase-file", type=click.Path(), default=None, help="Where the passphrase is; - is standard input."
+)
+def serve_command(
+    home: Path,
+    host: str,
+    port: int,
+    workers: int,
+    tick_ms: int,
+    benchmark_without_clock: bool,
+    allowed_host: tuple[str, ...],
+    shared_network: bool,
+    passphrase_file: str | None,
+) -> None:
+    """Run the enclave in HOME until it is told to stop."""
+    options = ServeOptions(
+        home.resolve(), host, port, workers, tick_ms, not benchmark_without_clock, not shared_network, allowed_host
+    )
+    raise SystemExit(serve(options, read_passphrase(passphrase_file, confirm=False)))
+
+
+def read_passphrase(source: str | None, *, confirm: bool) -> bytes:
+    """The passphrase from a file, standard input ("-"), or a prompt; a trailing newline is not part of it."""
+    if source == "-":
+        return sys.stdin.buffer.readline().rstrip(b"\r\n")
+    if source is not None:
+        try:
+            return Path(source).read_bytes().rstrip(b"\r\n")
+        except OSError:
+            raise MalformedRequest(f"The passphrase file {source} cannot be read.") from None
+    if not sys.stdin.isatty():
+        raise MalformedRequest("There is no terminal to ask for the passphrase; use --passphrase-file.")
+    text: str = click.prompt("Passphrase of the root key", hide_input=True, confirmation_prompt=confirm, err=True)
+    return text.encode()
+
+
+def serve(options: ServeOptions, passphrase: bytes) -> int:
+    """Run both planes; returns the exit code.
+
+    Raises:
+        EnclaveBusy: another process serves this home.
+        EnclaveSealed: a key does not open.
+    """
+    with _only_one(options.home), _runtime(options.home) as runtime:
+        ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0)
+        root = open_root(options.home, passphrase)
+        return _Supervisor(options, root, runtime).run()
+
+
+class _Supervisor:
+    """The loop over the two planes. It holds the root key because a restarted engine needs its half again."""
+
+    def __init__(self, options: ServeOptions, root: bytes, runtime: Path) -> None:
+        self._options = options
+        self._control_root = derive(root, "control")
+        self._data_root = derive(root, "data")
+        self._order_key = open_control_keys(options.home, self._control_root).order.verifier.text
+        self._runtime = runtime
+        self._stopping = False
+        self._engine_failures = 0
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        engine = self._start_engine()
+        control = self._start_control()
+        started = time.monotonic()
+        code = 0
+        try:
+            while not self._stopping:
+                if control.poll() is not None:
+                    event("control-plane-ended")
+                    code = 1
+                    break
+                if engine.poll() is not None:
+                    event("engine-ended")
+                    self._sweep(spare=control.pid)
+                    self._clear_engine_files()
+                    self._pause(steady=time.monotonic() - started > _STEADY_SECONDS)
+                    if self._stopping:
+                        break
+                    started = time.monotonic()
+                    engine = self._start_engine()
+                reap(spare={control.pid, engine.pid})
+                time.sleep(_POLL_SECONDS)
+        finally:
+            self._end(control, engine)
+            self._sweep(spare=None)
+        return code
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self._stopping = True
+
+    def _pause(self, *, steady: bool) -> None:
+        self._engine_failures = 0 if steady else self._engine_failures + 1
+        wait = _RESTART_SECONDS[min(self._engine_failures, len(_RESTART_SECONDS) - 1)]
+        until = time.monotonic() + wait
+        while not self._stopping and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+
+    def _start_engine(self) -> subprocess.Popen[bytes]:
+        bootstrap = {
+            "home": str(self._options.home),
+            "runtime": str(self._runtime),
+            "data_root": self._data_root.hex(),
+            "order_key": self._order_key,
+            "workers": self._options.workers,
+            "threads": _ENGINE_THREADS,
+            "private_network": self._options.private_network,
+        }
+        return _spawn("workers.engine", bootstrap, relay=None)
+
+    def _start_control(self) -> subprocess.Popen[bytes]:
+        bootstrap = {
+            "home": str(self._options.home),
+            "runtime": str(self._runtime),
+            "control_root": self._control_root.hex(),
+            "host": self._options.host,
+            "port": self._options.port,
+            "tick_ms": self._options.tick_ms,
+            "clock_on": self._options.clock_on,
+            "allowed_hosts": list(self._options.allowed_hosts),
+        }
+        return _spawn("sandbox.wiring", bootstrap, relay=sys.stdout)
+
+    @staticmethod
+    def _end(*children: subprocess.Popen[bytes]) -> None:
+        """Close the planes' pipes, wait for them to end by themselves, then make them."""
+        for child in children:
+            if child.stdin is not None:
+                child.stdin.close()
+        for child in children:
+            try:
+                child.wait(_GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def _sweep(self, spare: int | None) -> None:
+        """Kill every descendant but the spared one's tree, and wait until none is left."""
+        until = time.monotonic() + _GRACE_SECONDS
+        while time.monotonic() < until:
+            left = descendants(os.getpid(), spare)
+            if not left:
+                return
+            for pid in left:
+                kill(pid)
+            reap(spare={spare} if spare is not None else set())
+            time.sleep(0.02)
+
+    def _clear_engine_files(self) -> None:
+        for item in self._runtime.iterdir():
+            shutil.rmtree(item, ignore_errors=True) if item.is_dir() else item.unlink(missing_ok=True)
+
+
+def event(name: str) -> None:
+    """One constant line for the operator: names only, never data."""
+    print(f"sandbox {name}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _spawn(module: str, bootstrap: dict[str, object], relay: IO[str] | None) -> subprocess.Popen[bytes]:
+    """Start a plane in its own session with a scrubbed environment and hand it its bootstrap line."""
+    child = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-I", "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        start_new_session=True,
+        umask=0o077,
+    )
+    threading.Thread(target=_relay, args=(child.stdout, relay), daemon=True).start()
+    try:
+        if child.stdin is not None:
+            child.stdin.write(json.dumps(bootstrap).encode() + b"\n")
+            child.stdin.flush()
+    except BrokenPipeError:
+        event("plane-did-not-start")
+    return child
+
+
+def _relay(source: IO[bytes] | None, target: IO[str] | None) -> None:
+    for line in source or ():
+        if target is not None:
+            target.write(line.decode("utf-8", "replace"))
+            target.flush()
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Hold the home's lock; the kernel drops it however the process ends."""
+    with HomePaths(home).lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EnclaveBusy("Another process serves this home.") from None
+        yield
+
+
+@contextmanager
+def _runtime(home: Path) -> Iterator[Path]:
+    """A short private folder for sockets (their paths are limited to 107 bytes); a crashed run's folder goes first."""
+    record = HomePaths(home).run
+    _clear_stale(record)
+    parent = tempfile.gettempdir()
+    folder = Path(parent if len(parent) <= 24 else "/tmp") / f"{_RUNTIME_PREFIX}{secrets.token_hex(4)}"  # noqa: S108
+    folder.mkdir(mode=0o700)
+    write_private(record, json.dumps({"runtime": str(folder)}).encode())
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        record.unlink(missing_ok=True)
+
+
+def _clear_stale(record: Path) -> None:
+    try:
+        folder = Path(json.loads(record.read_bytes())["runtime"])
+    except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError):
+        raise EnclaveSealed("run.json is not readable; remove it if no enclave runs in this home.") from None
+    if folder.name.startswith(_RUNTIME_PREFIX) and not folder.is_symlink() and folder.is_dir():
+        if folder.stat().st_uid != os.getuid():
+            raise EnclaveSealed("run.json names a folder of another user.")
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,32 @@
+"""Losses in words that people use: ρ or ε as decimals, and what they mean as (ε, δ)."""
+
+from fractions import Fraction
+
+from sandbox.privacy.conversion import epsilon_of
+from sandbox.service.views import CostView
+from sandbox.terms.dataset import Account, UnitSpace
+from sandbox.terms.loss import Mode, decimal_text, units_text
+
+MECHANISMS = {Mode.ZCDP: "discrete gaussian", Mode.PURE: "discrete laplace"}
+
+
+def epsilon_text(space: UnitSpace, units: int) -> str:
+    """The ε that this many units of the space's mode stand for, at its δ of conversion."""
+    if space.mode is Mode.PURE:
+        return units_text(units)
+    return decimal_text(epsilon_of(units, space.delta_conversion))
+
+
+def cost_view(space: UnitSpace, units: int, epsilon: str) -> CostView:
+    """The cost of a query asked at `epsilon`."""
+    return CostView(space.name, space.mode.value, units_text(units), epsilon, decimal_text(space.delta_conversion))
+
+
+def more_like_this(account: Account, units: int) -> int:
+    """How many more questions of this cost the account covers: a whole number, never a subtraction of ε."""
+    return account.left // units
+
+
+def number_text(value: Fraction) -> str:
+    """A declared number as a decimal, with its sign."""
+    return f"-{decimal_text(-value)}" if value < 0 else decimal_text(value)

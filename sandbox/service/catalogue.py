@@ -1,0 +1,97 @@
+"""What there is, for those who may know."""
+
+from typing import Any
+
+from policies.roles import Action
+from sandbox.service.access import datasets_of, own_grants, require
+from sandbox.service.amounts import number_text
+from sandbox.service.enclave import Enclave
+from sandbox.service.views import DatasetSummary, DatasetView
+from sandbox.terms.dataset import Column, Dataset, Table, Type
+from sandbox.terms.loss import decimal_text
+from sandbox.terms.moments import date_text, timestamp_text
+from sandbox.terms.people import Person
+from sandbox.terms.refusal import Fault, NotFound
+
+
+def visible(enclave: Enclave, actor: Person) -> list[DatasetSummary]:
+    """The datasets that the actor may know of, by name."""
+    require(enclave, actor, Action.LIST_DATASETS)
+    found = datasets_of(enclave, actor, own_grants(enclave, actor))
+    return [_summary(enclave, dataset) for dataset in sorted(found, key=lambda dataset: dataset.name)]
+
+
+def view(enclave: Enclave, actor: Person, name: str) -> DatasetView:
+    """One dataset's description. Raises NotFound for unknown and not visible alike."""
+    require(enclave, actor, Action.VIEW_DATASET)
+    for dataset in datasets_of(enclave, actor, own_grants(enclave, actor)):
+        if dataset.name == name:
+            return dataset_view(enclave, dataset)
+    raise NotFound
+
+
+def dataset_view(enclave: Enclave, dataset: Dataset) -> DatasetView:
+    """The view of a registered dataset."""
+    space = enclave.ledger.space(dataset.unit_space)
+    if space is None:
+        raise Fault
+    version = enclave.ledger.version(dataset.name)
+    return DatasetView(
+        summary=_summary(enclave, dataset),
+        tables=tuple(_table(table) for table in dataset.tables),
+        version=version.number if version is not None else None,
+        space={
+            "name": space.name,
+            "mode": space.mode.value,
+            "epsilon": decimal_text(space.epsilon),
+            "delta": decimal_text(space.delta),
+        },
+        epsilon=decimal_text(dataset.epsilon),
+    )
+
+
+def _summary(enclave: Enclave, dataset: Dataset) -> DatasetSummary:
+    return DatasetSummary(
+        name=dataset.name,
+        title=dataset.title,
+        grade=dataset.grade.value,
+        steward=dataset.steward,
+        unit_space=dataset.unit_space,
+        loaded=enclave.ledger.version(dataset.name) is not None,
+    )
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "unit": table.unit,
+        "rows_max": table.rows_max,
+        "max_rows_per_unit": table.max_rows_per_unit,
+        "max_groups_per_unit": table.max_groups_per_unit,
+        "columns": [_column(column) for column in table.columns],
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "type": column.type.value,
+        "role": column.role.value,
+        "keys": list(column.keys) if column.keys is not None else None,
+        "bounds": _bounds(column),
+        "granularity": number_text(column.granularity) if column.granularity is not None else None,
+        "max_length": column.max_length,
+    }
+
+
+def _bounds(column: Column) -> list[str] | None:
+    """Both bounds as text: decimals for numbers, ISO 8601 for dates and times."""
+    if column.low is None or column.high is None:
+        return None
+    match column.type:
+        case Type.DATE:
+            return [date_text(int(column.low)), date_text(int(column.high))]
+        case Type.TIMESTAMP:
+            return [timestamp_text(int(column.low)), timestamp_text(int(column.high))]
+        case _:
+            return [number_text(column.low), number_text(column.high)]

@@ -1,0 +1,55 @@
+"""One running enclave as its use cases see it: ports, keys of the control plane, settings, and the desk."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from policies.bundle import bundle_digest
+from sandbox.proof.signing import SigningKey
+from sandbox.service.desk import Desk
+from sandbox.service.ports import Clock, Compute, Ledger
+
+
+class Runner(Protocol):
+    """A small thread pool. A query holds two of its threads until it is settled and a load holds one, so it has at
+    least 2 · max_running + 2; with fewer, queries settle late but never wrongly."""
+
+    def submit(self, job: Callable[[], None], /) -> object:
+        """Run `job` soon, on another thread. Raises RuntimeError when the pool is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator sets.
+
+    `origin` names the log, `log_key` is its verifier key (vkey text). `clock_on` False is for benchmarks only; every
+    certificate shows it. At most `max_running` queries are unsettled at a time, `max_running_per_person` for one person.
+    """
+
+    name: str
+    origin: str
+    log_key: str
+    tick_ms: int = 250
+    clock_on: bool = True
+    max_running: int = 16
+    max_running_per_person: int = 4
+
+    def __post_init__(self) -> None:
+        if min(self.tick_ms, self.max_running, self.max_running_per_person) < 1:
+            raise ValueError("the tick and the limits of running queries are at least 1")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Enclave:
+    """Everything a use case needs of the world. `bundle` is the digest of the policy rules in force."""
+
+    ledger: Ledger
+    compute: Compute
+    clock: Clock
+    runner: Runner
+    settings: Settings
+    release_key: SigningKey
+    tag_key: bytes
+    state_key: bytes
+    bundle: str = field(default_factory=bundle_digest)
+    desk: Desk = field(default_factory=Desk)

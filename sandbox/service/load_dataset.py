@@ -1,0 +1,113 @@
+"""Loading a version. The engine reads the steward's files; the service sees counts of work done, never a row.
+
+The previous version stays current until the new one is in the log; a refused or failed load leaves nothing behind.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+from ulid import ULID
+
+from policies.roles import Action
+from sandbox.service.access import require, stewarded
+from sandbox.service.audit import entry
+from sandbox.service.enclave import Enclave
+from sandbox.service.views import LoadView
+from sandbox.terms.dataset import Version
+from sandbox.terms.order import LoadOrder
+from sandbox.terms.people import Person
+from sandbox.terms.refusal import EnclaveBusy, Fault, FileNotUsable, MalformedRequest, NotFound, SandboxError
+
+_BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+"""A file of the inbox by its bare name: no folder, no hidden file, no way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Load:
+    actor: Person
+    order: LoadOrder
+    view: LoadView
+
+
+def begin(enclave: Enclave, actor: Person, dataset: str, files: dict[str, str]) -> LoadView:
+    """Start loading `files` (table to bare file name in the inbox) as the dataset's next version.
+
+    Raises:
+        RoleNotPermitted, NotFound, MalformedRequest, EnclaveBusy (another load of it runs), EnclaveNotReady.
+    """
+    described, text = stewarded(enclave, actor, Action.LOAD_DATASET, dataset)
+    tables = {table.name for table in described.tables}
+    if set(files) != tables:
+        raise MalformedRequest("files names one file for each table of the description.", tables=sorted(tables))
+    if not all(_BARE.fullmatch(name) for name in files.values()):
+        raise MalformedRequest("A file is named by its bare name in the inbox.", field="files")
+    space = enclave.ledger.space(described.unit_space)
+    if space is None:
+        raise Fault
+    engine = enclave.compute.status()
+    view_ = LoadView(f"load_{ULID.from_datetime(enclave.clock.now())}", "running")
+    with enclave.desk.lock:
+        current = enclave.ledger.version(dataset)
+        if not enclave.desk.begin_load(actor.name, dataset, view_):
+            raise EnclaveBusy("Another load of this dataset is running.")
+    order = LoadOrder(
+        id=f"o_{ULID.from_datetime(enclave.clock.now())}",
+        boot=engine.boot,
+        dataset=dataset,
+        version=current.number + 1 if current is not None else 1,
+        description=text,
+        space_buckets=space.buckets,
+        files=dict(files),
+    )
+    load = _Load(actor, order, view_)
+    try:
+        enclave.runner.submit(lambda: _run(enclave, load))
+    except RuntimeError:
+        enclave.desk.move_load(replace(view_, state="failed", problem=Fault().problem()))
+        raise EnclaveBusy("The enclave is stopping.") from None
+    return view_
+
+
+def view(enclave: Enclave, actor: Person, load: str) -> LoadView:
+    """How a load that the actor began is going. Raises NotFound for others."""
+    require(enclave, actor, Action.VIEW_LOAD)
+    found = enclave.desk.load(actor.name, load)
+    if found is None:
+        raise NotFound("You began no such load since the enclave started.")
+    return found
+
+
+def _run(enclave: Enclave, load: _Load) -> None:
+    """The job: order, then exactly one entry, then the state that the steward sees."""
+    latest = load.view
+
+    def progress(phase: str, done: int, total: int) -> None:
+        nonlocal latest
+        latest = replace(latest, phase=phase, done=done, total=total)
+        enclave.desk.move_load(latest)
+
+    ended = replace(latest, state="failed", problem=Fault().problem())
+    try:
+        try:
+            version = _checked(load.order, enclave.compute.load(load.order, progress))
+        except SandboxError as refusal:
+            shown = refusal if isinstance(refusal, FileNotUsable) else Fault()
+            state = "refused" if isinstance(refusal, FileNotUsable) else "failed"
+            ended = replace(latest, state=state, problem=shown.problem())
+            facts = {"dataset": load.order.dataset, "code": shown.code}
+            enclave.ledger.append(entry(enclave, load.actor, "load.refused", facts))
+            return
+        loaded = {"dataset": version.dataset, "version": version.number, "manifest": version.manifest}
+        enclave.ledger.add_version(version, entry(enclave, load.actor, "version.loaded", {}))
+        ended = replace(latest, state="done", version=loaded)
+    except SandboxError as unwritten:
+        # The ledger could not be written: the version, if there is one, was never recorded and is not current.
+        ended = replace(latest, state="failed", problem=unwritten.problem())
+    finally:
+        enclave.desk.move_load(ended)
+
+
+def _checked(order: LoadOrder, version: Version) -> Version:
+    if (version.dataset, version.number) != (order.dataset, order.version):
+        raise Fault
+    return version

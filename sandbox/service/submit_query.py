@@ -1,0 +1,232 @@
+"""The straight line of one query: decide, compile, price, reserve in one transaction, and only then ask the engine.
+
+One question, one draw: while a grant's question is running, asking it again gives the query that runs; once it is
+answered, the stored answer under a new query of no cost. A refusal spends nothing and is in the log; where even that
+cannot be written, the caller hears `AuditUnavailable` and nothing has happened.
+"""
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ulid import ULID
+
+from policies.roles import Action
+from sandbox.plan.canonical import plan_json
+from sandbox.service.ask import QueryRequest, Question, ask, check_form, is_own
+from sandbox.service.audit import entry, purpose_fact, text_tag
+from sandbox.service.desk import Running
+from sandbox.service.enclave import Enclave
+from sandbox.service.ports import EngineStatus, QueryRecord, Reservation
+from sandbox.service.read_query import seen
+from sandbox.service.release_clock import deadline_ms, slot_ms
+from sandbox.service.settle_query import Task, dispatch
+from sandbox.service.views import QueryView
+from sandbox.terms.loss import Loss, decimal_text
+from sandbox.terms.order import MeasureOrder
+from sandbox.terms.people import Grant, Person
+from sandbox.terms.refusal import (
+    AuditUnavailable,
+    BudgetInsufficient,
+    EnclaveBusy,
+    IdempotencyKeyReused,
+    MalformedRequest,
+    Refusal,
+)
+
+__all__ = ["QueryRequest", "submit"]
+
+_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+def submit(enclave: Enclave, actor: Person, request: QueryRequest, idempotency_key: str) -> QueryView:
+    """Reserve and start a query, or say why not.
+
+    The same key with the same body gives the first query again and spends nothing.
+
+    Raises:
+        Refusal: nothing was spent, and a query.refused entry says so.
+        AuditUnavailable: nothing was spent; the ledger cannot be written.
+    """
+    try:
+        return _submit(enclave, actor, request, idempotency_key)
+    except AuditUnavailable:
+        raise
+    except Refusal as refusal:
+        facts = {
+            "text_tag": text_tag(enclave, request.sql),
+            "code": refusal.code,
+            "purpose": purpose_fact(request.purpose),
+        }
+        enclave.ledger.append(entry(enclave, actor, "query.refused", facts))
+        raise
+
+
+def _submit(enclave: Enclave, actor: Person, request: QueryRequest, key: str) -> QueryView:
+    if not _KEY.fullmatch(key):
+        raise MalformedRequest("Idempotency-Key takes 1 to 128 visible ASCII characters.", field="Idempotency-Key")
+    check_form(request)
+    known = _known(enclave, actor, request, key)
+    if known is not None:
+        return known
+    question = ask(enclave, actor, Action.SUBMIT_QUERY, request)
+    with enclave.desk.lock:
+        answered = _answered(enclave, actor, request, key, question)
+    if answered is not None:
+        return answered
+    # Only now is the engine needed. It is asked outside the lock, because a dead one answers slowly.
+    engine = enclave.compute.status()
+    with enclave.desk.lock:
+        # Somebody may have been faster: look again, then reserve, as one step.
+        answered = _known(enclave, actor, request, key) or _answered(enclave, actor, request, key, question)
+        if answered is not None:
+            return answered
+        _check_room(enclave, actor)
+        record, task = _reserve(enclave, actor, request, key, question, engine)
+    if task is not None:
+        dispatch(enclave, task)
+    return seen(enclave, record)
+
+
+def _known(enclave: Enclave, actor: Person, request: QueryRequest, key: str) -> QueryView | None:
+    """The query that this key stands for, if the desk remembers it; after a restart the ledger does."""
+    found = enclave.desk.remembered(actor.name, key)
+    if found is None:
+        return None
+    body, query = found
+    if body != request.body_digest:
+        raise IdempotencyKeyReused
+    record = enclave.ledger.query(query)
+    return seen(enclave, record) if record is not None else None
+
+
+def _answered(enclave: Enclave, actor: Person, request: QueryRequest, key: str, question: Question) -> QueryView | None:
+    """The same question of the same grant: the query that is running with it, else the stored answer for nothing.
+
+    Running comes first: a query leaves the desk only after it was committed, so none is missed in between.
+    """
+    for grant in question.grants:
+        running = enclave.desk.asking(question.answer_key(grant))
+        record = enclave.ledger.query(running.query) if running is not None else None
+        if record is not None:
+            enclave.desk.remember(actor.name, key, request.body_digest, record.id)
+            return seen(enclave, record)
+    for grant in question.grants:
+        now = enclave.clock.now()
+        reservation = _reservation(enclave, actor, request, key, question, grant, now)
+        free = replace(reservation, loss=Loss(reservation.loss.mode, 0), visible_at=now)
+        facts = _facts(enclave, request, question)
+        found = enclave.ledger.reuse(free, entry(enclave, actor, "query.reused", facts, now))
+        if found is not None:
+            enclave.desk.remember(actor.name, key, request.body_digest, found[0].id)
+            return seen(enclave, found[0])
+    return None
+
+
+def _check_room(enclave: Enclave, actor: Person) -> None:
+    total, own = enclave.desk.load_of(actor.name)
+    if own >= enclave.settings.max_running_per_person:
+        raise EnclaveBusy("You have as many queries running as one person may.", running=own)
+    if total >= enclave.settings.max_running:
+        raise EnclaveBusy
+
+
+def _reserve(
+    enclave: Enclave, actor: Person, request: QueryRequest, key: str, question: Question, engine: EngineStatus
+) -> tuple[QueryRecord, Task | None]:
+    """The one transaction that spends, and what is to be done then; no task where the key was known to the ledger."""
+    grant = question.grants[0]
+    monotonic, now = enclave.clock.monotonic(), enclave.clock.now()
+    reservation = _reservation(enclave, actor, request, key, question, grant, now)
+    facts = _facts(enclave, request, question)
+    first = slot_ms(question.plan, enclave.settings.tick_ms)
+    running = Running(reservation.query, actor.name, reservation.answer_key, monotonic, first)
+    enclave.desk.open(running)  # before the ledger has it, so that nobody ever sees it reserved and not running
+    try:
+        record, receipt = enclave.ledger.reserve(reservation, entry(enclave, actor, "query.reserved", facts, now))
+    except BudgetInsufficient as refusal:
+        enclave.desk.close(running)
+        raise _own_business(refusal) from None
+    except BaseException:
+        enclave.desk.close(running)
+        raise
+    enclave.desk.remember(actor.name, key, request.body_digest, record.id)
+    if record.id != reservation.query:
+        enclave.desk.close(running)
+        return record, None
+    order = MeasureOrder(
+        id=reservation.order,
+        boot=engine.boot,
+        dataset=reservation.dataset,
+        version=question.version.number,
+        manifest=question.version.manifest,
+        plan=plan_json(question.plan),
+        spec=question.spec.to_json(),
+        reserved=reservation.loss,
+        deadline_ms=deadline_ms(first),
+    )
+    return record, Task(
+        running=running,
+        order=order,
+        person=actor,
+        grant=grant.id,
+        plan_digest=question.plan_digest,
+        text_tag=str(facts["text_tag"]),
+        network=engine.network,
+        loss=reservation.loss,
+        index=receipt.index,
+    )
+
+
+def _reservation(
+    enclave: Enclave,
+    actor: Person,
+    request: QueryRequest,
+    key: str,
+    question: Question,
+    grant: Grant,
+    now: datetime,
+) -> Reservation:
+    slot = timedelta(milliseconds=slot_ms(question.plan, enclave.settings.tick_ms))
+    return Reservation(
+        query=f"q_{ULID.from_datetime(now)}",
+        order=f"o_{ULID.from_datetime(now)}",
+        person=actor.name,
+        grant=grant.id,
+        grant_version=grant.version,
+        dataset=question.plan.dataset,
+        space=question.space.name,
+        loss=question.spec.cost,
+        answer_key=question.answer_key(grant),
+        idempotency_key=key,
+        body_digest=request.body_digest,
+        request={
+            "sql": request.sql,
+            "purpose": request.purpose,
+            "epsilon": question.epsilon,
+            "space": question.space.name,
+            "delta": decimal_text(question.space.delta_conversion),
+        },
+        accepted_at=now,
+        visible_at=now + slot,
+    )
+
+
+def _facts(enclave: Enclave, request: QueryRequest, question: Question) -> dict[str, Any]:
+    """What only the service knows of a query. The ledger adds what the record states, and the request under seal."""
+    return {
+        "plan_tag": text_tag(enclave, question.plan_digest),
+        "text_tag": text_tag(enclave, request.sql),
+        "data_version": question.version.number,
+        "manifest": question.version.manifest,
+        "bundle": enclave.bundle,
+    }
+
+
+def _own_business(refusal: BudgetInsufficient) -> BudgetInsufficient:
+    """Which kind of account was short, and what is left only where it is the caller's own."""
+    kind = str(refusal.facts.get("account", ""))
+    if is_own(kind):
+        return refusal
+    return BudgetInsufficient(f"The {kind or 'shared'} account does not cover this query.", account=kind or None)

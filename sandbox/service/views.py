@@ -1,0 +1,274 @@
+"""What callers see: frozen, complete, and nothing that is not meant for them. `to_json` gives the shapes of the API."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sandbox.proof.entry import time_text
+from sandbox.service.ports import Receipt
+from sandbox.terms.people import Grant, Person
+
+
+def person_json(person: Person) -> dict[str, Any]:
+    """A person without credentials."""
+    return {"name": person.name, "organisation": person.organisation, "role": person.role.value}
+
+
+def receipt_json(receipt: Receipt) -> dict[str, Any]:
+    """Where an entry stands in the log."""
+    return {
+        "index": receipt.index,
+        "leaf": receipt.leaf,
+        "checkpoint": receipt.checkpoint,
+        "proof": list(receipt.proof),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class EnclaveView:
+    """Public facts of the enclave."""
+
+    name: str
+    origin: str
+    log_key: str
+    release_key: str
+    network: str
+    tick_ms: int
+    clock_on: bool
+    version: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "origin": self.origin,
+            "log_key": self.log_key,
+            "release_key": self.release_key,
+            "network": self.network,
+            "clock": {"tick_ms": self.tick_ms, "on": self.clock_on},
+            "version": self.version,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LoadView:
+    """A load in hand. `state` is running, done, refused (the files) or failed (ours)."""
+
+    id: str
+    state: str
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    version: dict[str, Any] | None = None
+    problem: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "state": self.state,
+            "phase": self.phase,
+            "done": self.done,
+            "total": self.total,
+            "version": self.version,
+            "problem": self.problem,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GrantView:
+    """A grant as its holder, stewards and officers see it."""
+
+    grant: Grant
+    epsilon: str
+
+    def to_json(self) -> dict[str, Any]:
+        grant = self.grant
+        return {
+            "id": grant.id,
+            "version": grant.version,
+            "analyst": grant.analyst,
+            "organisation": grant.organisation,
+            "datasets": list(grant.datasets),
+            "purpose": grant.purpose,
+            "epsilon": self.epsilon,
+            "not_before": time_text(grant.not_before),
+            "not_after": time_text(grant.not_after),
+            "given_by": grant.given_by,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account of the caller. Amounts are decimals of ρ or ε by `mode`; the two last are the ε at the space's δ."""
+
+    kind: str
+    owner: str
+    space: str
+    mode: str
+    limit: str
+    spent: str
+    left: str
+    epsilon_limit: str
+    epsilon_spent: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class CostView:
+    """What a query costs: `amount` of ρ or ε, for the asked `epsilon` at `delta`."""
+
+    space: str
+    mode: str
+    amount: str
+    epsilon: str
+    delta: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a query would give and cost; nothing was spent."""
+
+    dataset: str
+    table: str
+    version: int
+    grant: str
+    plan: dict[str, list[str]]
+    groups: int
+    bounds: dict[str, int]
+    mechanism: str
+    cost: CostView
+    accounts: tuple[dict[str, Any], ...]
+    errors: tuple[dict[str, Any], ...]
+    wait_ms: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "verdict": "answerable",
+            "dataset": self.dataset,
+            "table": self.table,
+            "version": self.version,
+            "grant": self.grant,
+            "plan": self.plan,
+            "groups": self.groups,
+            "bounds": self.bounds,
+            "mechanism": self.mechanism,
+            "cost": self.cost.to_json(),
+            "accounts": list(self.accounts),
+            "errors": list(self.errors),
+            "wait_ms": self.wait_ms,
+            "spent": "0",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class QueryView:
+    """A submitted query. While it is running this is a function of the plan and the time alone."""
+
+    id: str
+    state: str
+    dataset: str
+    purpose: str
+    epsilon: str
+    reused: bool
+    cost: CostView
+    accepted_at: datetime
+    visible_at: datetime
+    receipt: Receipt
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "state": self.state,
+            "dataset": self.dataset,
+            "purpose": self.purpose,
+            "epsilon": self.epsilon,
+            "reused": self.reused,
+            "cost": self.cost.to_json(),
+            "accepted_at": time_text(self.accepted_at),
+            "visible_at": time_text(self.visible_at),
+            "receipt": receipt_json(self.receipt),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseView:
+    """A noisy answer with what proves it: certificate, and receipts of its settling and its reserving entries."""
+
+    id: str
+    answer: dict[str, Any]
+    certificate: dict[str, Any]
+    receipt: Receipt
+    reserved_receipt: Receipt
+    cost: CostView
+    reused: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "answer": self.answer,
+            "certificate": self.certificate,
+            "receipt": receipt_json(self.receipt),
+            "reserved_receipt": receipt_json(self.reserved_receipt),
+            "cost": self.cost.to_json(),
+            "reused": self.reused,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyView:
+    """That the log of size `new` extends the log of size `old`."""
+
+    old: int
+    new: int
+    proof: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"old": self.old, "new": self.new, "proof": list(self.proof)}
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionView:
+    """That an entry is covered by a checkpoint."""
+
+    receipt: Receipt
+
+    def to_json(self) -> dict[str, Any]:
+        return receipt_json(self.receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSummary:
+    """A dataset in a list."""
+
+    name: str
+    title: str
+    grade: str
+    steward: str
+    unit_space: str
+    loaded: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in DatasetSummary.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetView:
+    """A dataset's public description: never a row, and nothing that was measured from rows."""
+
+    summary: DatasetSummary
+    tables: tuple[dict[str, Any], ...]
+    version: int | None
+    space: dict[str, str]
+    epsilon: str
+
+    def to_json(self) -> dict[str, Any]:
+        return self.summary.to_json() | {
+            "tables": list(self.tables),
+            "version": self.version,
+            "space": self.space,
+            "epsilon": self.epsilon,
+        }

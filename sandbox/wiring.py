@@ -1,0 +1,167 @@
+"""The control plane's process: the one place that knows every adapter.
+
+Started by `sandbox serve` as `python -m sandbox.wiring`, with its bootstrap on the first line of standard input; it
+prints the address it listens on and ends when that pipe closes.
+"""
+
+import json
+import socket
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from sandbox.adapters import books
+from sandbox.adapters.engine_socket import EngineSocket
+from sandbox.adapters.home import ControlKeys, HomePaths, open_control_keys, read_public
+from sandbox.adapters.sqlite_ledger import SqliteLedger
+from sandbox.adapters.system_clock import SystemClock
+from sandbox.faces.http.app import create_app
+from sandbox.service import people, recover
+from sandbox.service.about import health
+from sandbox.service.enclave import Enclave, Settings
+from sandbox.service.ports import EngineStatus, Entry
+from sandbox.terms.refusal import AuditUnavailable, EnclaveNotReady, EnclaveSealed
+from sandbox.terms.version import VERSION
+
+ENGINE_SOCKET = "engine.sock"
+_START_SECONDS = 0.05
+_WATCH_SECONDS = 1.0
+
+
+def found_enclave(home: Path, control_root: bytes) -> str:
+    """Make a new home's ledger with its first entry, and the token of its first administrator."""
+    public = read_public(home)
+    keys = open_control_keys(home, control_root)
+    ledger = _ledger(home, keys, public)
+    try:
+        facts = {"name": public["name"], "origin": public["origin"], "log_key": public["log_key"]}
+        ledger.append(Entry("enclave.created", datetime.now(UTC), public["name"], facts))
+        return people.first_administrator(
+            _enclave(ledger, keys, public, Path(), Settings(public["name"], public["origin"], public["log_key"]))
+        )
+    finally:
+        ledger.close()
+
+
+def main() -> int:
+    """Run the control plane until standard input closes."""
+    bootstrap = json.loads(sys.stdin.buffer.readline())
+    home, runtime = Path(bootstrap["home"]), Path(bootstrap["runtime"])
+    public = read_public(home)
+    keys = open_control_keys(home, bytes.fromhex(bootstrap["control_root"]))
+    settings = Settings(
+        public["name"], public["origin"], public["log_key"], int(bootstrap["tick_ms"]), bool(bootstrap["clock_on"])
+    )
+    ledger = _ledger(home, keys, public)
+    enclave = _enclave(ledger, keys, public, runtime / ENGINE_SOCKET, settings)
+    state = _State(enclave)
+    state.check_books(ledger)
+    listener = socket.create_server((bootstrap["host"], int(bootstrap["port"])), backlog=512)
+    host, port = listener.getsockname()[:2]
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(enclave, state.ready, hosts=[bootstrap["host"], *bootstrap["allowed_hosts"]]),
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=5,
+            h11_max_incomplete_event_size=16_384,
+        )
+    )
+    threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
+    threading.Thread(target=state.begin, daemon=True).start()
+    print(f"Listening on http://{host}:{port}", flush=True)  # noqa: T201
+    server.run(sockets=[listener])
+    ledger.close()
+    return 0
+
+
+class _State:
+    """Whether the enclave may serve: sealed while books and log disagree, starting until the engine answers."""
+
+    def __init__(self, enclave: Enclave) -> None:
+        self._enclave = enclave
+        self._sealed = False
+        self._begun = False
+
+    def ready(self) -> str:
+        if self._sealed:
+            return "sealed"
+        return health(self._enclave) if self._begun else "starting"
+
+    def check_books(self, ledger: SqliteLedger) -> None:
+        """Recompute the accounts from the log; on a difference nothing is served."""
+        try:
+            books.verify(ledger)
+        except (EnclaveSealed, AuditUnavailable) as refusal:
+            self._sealed = True
+            print(f"sandbox sealed {refusal.code}", file=sys.stderr, flush=True)  # noqa: T201
+
+    def begin(self) -> None:
+        """Forfeit what a crash left open, then write down every engine that comes up; the first opens the doors."""
+        if self._sealed:
+            return
+        clock = self._enclave.clock
+        recovered, known = False, ""
+        while True:
+            try:
+                if not recovered:
+                    recover.recover(self._enclave)
+                    recovered = True
+                status = self._enclave.compute.status()
+                if status.boot != known:
+                    self._write_start(status)
+                    known, self._begun = status.boot, True
+            except (EnclaveNotReady, AuditUnavailable):
+                # Not ready is what callers are told meanwhile; nothing else follows from it.
+                pass
+            clock.sleep_until(clock.monotonic() + (_WATCH_SECONDS if self._begun else _START_SECONDS))
+
+    def _write_start(self, status: EngineStatus) -> None:
+        settings = self._enclave.settings
+        facts: dict[str, Any] = {
+            "version": VERSION,
+            "boot": status.boot,
+            "clock": {"tick_ms": settings.tick_ms, "on": settings.clock_on},
+            "network": status.network,
+        }
+        kind = "engine.restarted" if self._begun else "enclave.started"
+        self._enclave.ledger.append(Entry(kind, self._enclave.clock.now(), settings.name, facts))
+
+
+def _ledger(home: Path, keys: ControlKeys, public: dict[str, str]) -> SqliteLedger:
+    return SqliteLedger(HomePaths(home).ledger, origin=public["origin"], signer=keys.log, state_key=keys.state)
+
+
+def _enclave(
+    ledger: SqliteLedger, keys: ControlKeys, public: dict[str, str], engine: Path, settings: Settings
+) -> Enclave:
+    pool = ThreadPoolExecutor(max_workers=2 * settings.max_running + 4, thread_name_prefix=public["name"])
+    return Enclave(
+        ledger=ledger,
+        compute=EngineSocket(engine, keys.order),
+        clock=SystemClock(),
+        runner=pool,
+        settings=settings,
+        release_key=keys.release,
+        tag_key=keys.tag,
+        state_key=keys.state,
+    )
+
+
+def _end_with_parent(server: uvicorn.Server) -> None:
+    """Standard input closes when the parent ends or wants this process to."""
+    while sys.stdin.buffer.read(1):
+        continue
+    server.should_exit = True
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

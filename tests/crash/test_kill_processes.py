@@ -1,0 +1,134 @@
+"""kill -9 of the service, the engine and a Ray actor in mid-query.
+
+After each kill: no answer without its debit and entry, nothing lost that was acknowledged, the next start works, and of
+the killed run no process is left within a minute. The books are checked by the offline verifier on the exported log.
+"""
+
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from sandbox.proof.log_export import verify_export
+from tests_support import CLINIC, running_processes, started_at
+
+from sandbox.adapters.process_tree import descendants
+from sandbox.client.connection import Connection
+from sandbox.terms.refusal import MeasurementForfeited, SandboxError
+from sandbox.testing import Enclave, start_enclave
+
+SQL = "select sex, count(*) as n, avg(cost) as mean from clinic.visits group by sex"
+
+
+def find(enclave: Enclave, word: str) -> int:
+    """The process of the enclave whose command line holds `word`."""
+    for pid in descendants(enclave.process.pid):
+        try:
+            line = Path("/proc", str(pid), "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if word in line:
+            return pid
+    raise AssertionError(f"no process {word!r} runs")
+
+
+def wait_ready(enclave: Enclave, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            if Connection(enclave.url).health() == "ready":
+                return
+        except (httpx.HTTPError, SandboxError):
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the enclave did not come back")
+
+
+def check_books(enclave: Enclave, tmp_path: Path) -> None:
+    export = tmp_path / "log.jsonl"
+    enclave.officer.export_log(export)
+    verify_export(export.read_text("utf-8").splitlines(), enclave.administrator.enclave()["log_key"])
+
+
+def settled(analyst: Connection, ids: list[str], seconds: float = 60) -> dict[str, str]:
+    """The final states of the queries."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        states = {query["id"]: query["state"] for query in analyst.queries() if query["id"] in ids}
+        if "running" not in states.values() and len(states) == len(ids):
+            return states
+        time.sleep(0.1)
+    raise AssertionError("a query never settled")
+
+
+def gone(pids: dict[int, str], seconds: float = 60) -> list[int]:
+    """Those of the processes (with their start times) that are still there after the seconds."""
+    until = time.monotonic() + seconds
+    left = list(pids)
+    while left and time.monotonic() < until:
+        left = [pid for pid, began in pids.items() if started_at(pid) == began]
+        time.sleep(0.2)
+    return left
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.timeout(1800)
+def test_actor_and_engine_killed(rounds: int, visits: Path, tmp_path: Path) -> None:
+    source = random.Random(5)
+    with start_enclave(tick_ms=100) as enclave:
+        enclave.load(CLINIC, {"visits": visits})
+        ann = enclave.analyst("ann", org="acme", datasets=["clinic"], purpose="research", epsilon="150")
+        answered = 0
+        for number in range(rounds):
+            for target in ("ray::", "workers.engine"):
+                before = ann.accounts()
+                ids = [
+                    ann.query(SQL, purpose="research", epsilon=f"1.0000000{number + 10}{turn}{len(target)}").run().id
+                    for turn in range(2)
+                ]
+                time.sleep(source.uniform(0, 0.3))
+                os.kill(find(enclave, target), signal.SIGKILL)
+                states = settled(ann, ids)
+                for query, state in states.items():
+                    if state == "done":
+                        ann.release(query).verify()
+                        answered += 1
+                    else:
+                        with pytest.raises(MeasurementForfeited):
+                            ann.release(query)
+                spent = [account["spent"] for account in ann.accounts()]
+                assert all(float(now) > float(then["spent"]) for now, then in zip(spent, before, strict=True))
+                wait_ready(enclave)
+        assert answered > 0
+        check_books(enclave, tmp_path)
+        alive = running_processes(enclave)
+        assert enclave.stop() == 0
+        assert gone(alive) == []
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.timeout(3600)
+def test_service_killed(rounds: int, visits: Path, tmp_path: Path) -> None:
+    source = random.Random(6)
+    with start_enclave(tick_ms=100, home=tmp_path / "enclave") as enclave:
+        enclave.load(CLINIC, {"visits": visits})
+        ann = enclave.analyst("ann", org="acme", datasets=["clinic"], purpose="research", epsilon="150")
+        for number in range(rounds):
+            ids = [
+                ann.query(SQL, purpose="research", epsilon=f"1.0000000{number + 10}{turn}").run().id
+                for turn in range(2)
+            ]
+            time.sleep(source.uniform(0, 0.5))
+            alive = running_processes(enclave)
+            # By turns the control plane, and the parent of both planes.
+            os.kill(find(enclave, "sandbox.wiring") if number % 2 else enclave.process.pid, signal.SIGKILL)
+            enclave.process.wait(60)
+            assert gone(alive) == []
+            enclave.start()
+            ann = enclave.person("ann", org="acme", role="analyst")
+            states = settled(ann, ids)
+            assert set(states.values()) <= {"done", "failed"}
+            check_books(enclave, tmp_path)

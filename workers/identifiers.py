@@ -1,0 +1,55 @@
+"""The identifiers of the units: one for every row, as distinct strings or integers and their number in each row."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sandbox.terms.dataset import Type
+from workers.numbers import exact_identifiers
+from workers.texts import join_texts, normal_text
+from workers.unusable import Place
+
+_EXPECTED = "a unit identifier in every row"
+
+
+def identifiers(pieces: Sequence[pa.Array], type_: Type, places: Sequence[Place]) -> pa.DictionaryArray:
+    """The identifiers of a whole file, from its batches. Text may be integers in the file, not the other way round.
+
+    Raises:
+        FileNotUsable: a row without one, or values that cannot identify.
+    """
+    if not pieces:
+        return join_texts([])
+    checked = [_checked(piece, type_, place) for piece, place in zip(pieces, places, strict=True)]
+    if pa.types.is_dictionary(checked[0].type):
+        return join_texts(checked)
+    return pa.concat_arrays(checked).dictionary_encode()
+
+
+def _checked(piece: pa.Array, type_: Type, place: Place) -> pa.Array:
+    value_type = piece.type.value_type if pa.types.is_dictionary(piece.type) else piece.type
+    if pa.types.is_string(value_type) or pa.types.is_large_string(value_type):
+        if type_ is not Type.STRING:
+            raise place.whole.refusal("integers")
+        array = normal_text(piece, place)
+        empty = pc.index(array.dictionary, "").as_py()
+        missing = pc.or_(pc.is_null(array), pc.equal(array.indices.fill_null(-1), empty))
+    else:
+        array = _integers(piece, place)
+        missing = pc.is_null(array)
+    first = pc.index(missing, True).as_py()
+    if first >= 0:
+        raise Place(place.file, place.column, (place.row or 1) + first).refusal(_EXPECTED)
+    return array
+
+
+def _integers(piece: pa.Array, place: Place) -> pa.Array:
+    plain = piece.dictionary_decode() if pa.types.is_dictionary(piece.type) else piece
+    if pa.types.is_floating(plain.type):
+        return exact_identifiers(plain, place)
+    if pa.types.is_uint64(plain.type):
+        return plain
+    if pa.types.is_integer(plain.type) or pa.types.is_null(plain.type):
+        return pc.cast(plain, pa.int64())
+    raise place.whole.refusal("text or integers, which identify a unit")

@@ -1,0 +1,111 @@
+"""What of a table is stored, and in which form: the withheld columns and the unit's identifier are not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+
+from sandbox.terms.canonical import digest
+from sandbox.terms.dataset import Column, ColumnRole, Dataset, KeyValue, Table, Type
+
+FORMAT = "sandbox/schema/v1"
+
+
+class Encoding(StrEnum):
+    """CODES index the declared keys, -1 elsewhere; TEXT is a string without keys; the others are plain numbers."""
+
+    CODES = "codes"
+    TEXT = "text"
+    INT64 = "int64"
+    FLOAT64 = "float64"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredColumn:
+    """One column of a rows file; `keys` are the declared keys where the encoding is CODES."""
+
+    name: str
+    type: Type
+    encoding: Encoding
+    keys: tuple[KeyValue, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The canonical form; integer keys are strings."""
+        return {
+            "name": self.name,
+            "type": self.type.value,
+            "encoding": self.encoding.value,
+            "keys": [_key_json(key) for key in self.keys],
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "StoredColumn":
+        """The inverse of `to_json`.
+
+        Raises:
+            KeyError, ValueError, TypeError: not such a document.
+        """
+        type_ = Type(value["type"])
+        keys = tuple(int(key) if type_ is Type.INT else key for key in value["keys"])
+        return cls(str(value["name"]), type_, Encoding(value["encoding"]), keys)
+
+
+def stored_columns(table: Table) -> tuple[StoredColumn, ...]:
+    """The columns that a rows file of `table` holds, in the order of the description."""
+    return tuple(_stored(column) for column in value_columns(table))
+
+
+def value_columns(table: Table) -> tuple[Column, ...]:
+    """The described columns that queries may read row by row."""
+    return tuple(column for column in table.columns if column.role is ColumnRole.VALUE and column.name != table.unit)
+
+
+def schema_digest(dataset: Dataset) -> str:
+    """Hex SHA-256 of everything in a description that decides what stored values mean."""
+    tables = sorted(dataset.tables, key=lambda table: table.name)
+    return digest({"format": FORMAT, "tables": [_table_json(table) for table in tables]})
+
+
+def keys_of(column: Column) -> tuple[KeyValue, ...]:
+    """The declared keys; truth values always have both."""
+    if column.keys is None and column.type is Type.BOOL:
+        return (False, True)
+    return column.keys or ()
+
+
+def _stored(column: Column) -> StoredColumn:
+    if column.keys is not None or column.type is Type.BOOL:
+        return StoredColumn(column.name, column.type, Encoding.CODES, keys_of(column))
+    match column.type:
+        case Type.STRING:
+            return StoredColumn(column.name, column.type, Encoding.TEXT)
+        case Type.FLOAT:
+            return StoredColumn(column.name, column.type, Encoding.FLOAT64)
+        case _:
+            return StoredColumn(column.name, column.type, Encoding.INT64)
+
+
+def _table_json(table: Table) -> dict[str, Any]:
+    columns: Sequence[Column] = value_columns(table)
+    return {"name": table.name, "unit": table.unit, "columns": [_column_json(column) for column in columns]}
+
+
+def _column_json(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "type": column.type.value,
+        "low": _fraction(column.low),
+        "high": _fraction(column.high),
+        "granularity": _fraction(column.granularity),
+        "keys": None if column.keys is None else [_key_json(key) for key in column.keys],
+        "max_length": column.max_length,
+    }
+
+
+def _fraction(value: Fraction | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _key_json(key: KeyValue) -> str | bool:
+    return key if isinstance(key, bool | str) else str(key)
