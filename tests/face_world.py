@@ -320,7 +320,7 @@ def check(world: World, actor: Person, request: Any) -> Doc:
         table="visits",
         version=1,
         grant="g_1",
-        plan={"en": ["count of rows by sex", "2 public keys"], "zh": ["按性别计数", "2 个公开键"]},
+        plan={"en": ["Counts rows by sex.", "2 public keys."], "zh": ["按性别计数。", "2 个公开键。"]},
         groups=2,
         bounds={"rows": 5, "groups": 2, "rows_per_group": 5},
         mechanism="discrete gaussian",

@@ -85,7 +85,7 @@ class Quote:
         return min((int(account["more_like_this"]) for account in self.accounts), default=0)
 
     def __str__(self) -> str:
-        lines = [f"{self.verdict}: {'; '.join(self.plan())}"]
+        lines = [f"{self.verdict}: {' '.join(self.plan())}"]
         lines.append(
             f"cost: epsilon {self.cost['epsilon']} ({self.cost['mode']} {self.cost['amount']}); "
             f"{self.more_like_this} of this cost fit into what is left"
@@ -94,16 +94,22 @@ class Quote:
         return "\n".join([*lines, "nothing was spent"])
 
 
-def error_words(error: dict[str, Any]) -> str:
-    """One expected error in words; empty for a key column, which has none."""
+def error_words(error: dict[str, Any], language: str = "en") -> str:
+    """One expected error in words, "en" or "zh"; empty for a key column, which has none."""
+    chinese = language == "zh"
     level = f"{float(error.get('level', 0.95)) * 100:g} %"
+    ending = f"（{level} 区间）" if chinese else f" at {level}"
     if error.get("half_width") is not None:
-        return f"{error['column']} ± {float(error['half_width']):.6g} at {level}"
+        return f"{error['column']} ± {float(error['half_width']):.6g}{ending}"
     sizes = error.get("by_group_size")
     if not isinstance(sizes, dict):
         return ""
-    parts = ", ".join(f"± {float(width):.4g} in groups of {size}" for size, width in sizes.items() if width is not None)
-    return f"{error['column']} {parts} at {level}"
+    parts = [
+        f"每组 {size} 行时 ± {float(width):.4g}" if chinese else f"± {float(width):.4g} in groups of {size}"
+        for size, width in sizes.items()
+        if width is not None
+    ]
+    return f"{error['column']} {('，' if chinese else ', ').join(parts)}{ending}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,19 @@ _CLAUSES: dict[str, tuple[str, tuple[TokenType, ...]]] = {
     "into": ("SELECT INTO is not available.", (TokenType.INTO,)),
 }
 _JOINS = "Joins are not available yet: ask about one table."
+_JOIN_WORDS = {
+    TokenType.COMMA,
+    TokenType.JOIN,
+    TokenType.LEFT,
+    TokenType.RIGHT,
+    TokenType.FULL,
+    TokenType.INNER,
+    TokenType.CROSS,
+    TokenType.NATURAL,
+    TokenType.ASOF,
+    TokenType.SEMI,
+    TokenType.ANTI,
+}
 _ORDERED_STATISTICS = (exp.Min, exp.Max, exp.Median, exp.PercentileCont, exp.PercentileDisc, exp.Quantile)
 _SPREADS = (exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop)
 _SUBQUERIES = (exp.Subquery, exp.Exists, exp.SetOperation, exp.Select)
@@ -33,7 +46,7 @@ _SUBQUERIES = (exp.Subquery, exp.Exists, exp.SetOperation, exp.Select)
 def unknown_part(node: exp.Expr, part: str, value: object, text: Text) -> Unanswerable:
     """The refusal of a part that an allowed node may not have."""
     place = _place(value, node, text)
-    if isinstance(node, exp.Select) and part in _CLAUSES:
+    if part in _CLAUSES:
         detail, kinds = _CLAUSES[part]
         keyword, clause = text.keyword(*kinds), text.clause(*kinds)
         if part == "distinct":
@@ -42,7 +55,7 @@ def unknown_part(node: exp.Expr, part: str, value: object, text: Text) -> Unansw
         refusal = PlanNotSupported(detail, span=span_of(text.sql, *(clause or place)))
         return Unanswerable(refusal, () if part == "with_" else cut)
     if part == "joins":
-        return Unanswerable(PlanNotSupported(_JOINS, span=span_of(text.sql, *place)))
+        return Unanswerable(PlanNotSupported(_JOINS, span=span_of(text.sql, *_join_place(place, text))))
     if isinstance(node, exp.In) and part in ("query", "field", "unnest"):
         detail = "IN takes a list of values, not a query or a column."
         return Unanswerable(PlanNotSupported(detail, span=text.span(node)))
@@ -105,6 +118,16 @@ def rows_not_released(star: exp.Expr, text: Text) -> Unanswerable:
 def _place(value: object, node: exp.Expr, text: Text) -> tuple[int, int]:
     first = value[0] if isinstance(value, list) and value else value
     return text.extent(first if isinstance(first, exp.Expr) else node)
+
+
+def _join_place(place: tuple[int, int], text: Text) -> tuple[int, int]:
+    """From the first word of the join to the end of FROM."""
+    source = text.clause(TokenType.FROM)
+    if source is None:
+        return place
+    inside = [token for token in text.tokens if source[0] < token.start < place[0]]
+    start = next((token.start for token in inside if token.token_type in _JOIN_WORDS), place[0])
+    return start, source[1]
 
 
 def _instead(node: exp.Expr, text: Text, functions: tuple[str, ...]) -> tuple[str, ...]:

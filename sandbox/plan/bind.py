@@ -14,7 +14,7 @@ from sandbox.plan.rewrite import TRUE, normalise
 from sandbox.plan.scalar import bind_predicate
 from sandbox.plan.scope import Scope, example, name_of, resolve
 from sandbox.plan.spans import Text
-from sandbox.plan.syntax import check_syntax
+from sandbox.plan.syntax import check_syntax, check_tokens
 from sandbox.plan.unanswerable import Unanswerable
 from sandbox.terms.dataset import Column, ColumnRole, Dataset
 from sandbox.terms.refusal import KeysNotPublic, PlanNotSupported, RowsNotReleased, TooManyGroups, UnitColumnUse
@@ -48,6 +48,8 @@ def bind(parsed: Parsed, datasets: Mapping[str, Dataset]) -> Plan:
     keys, columns = _groups(parsed.tree.args.get("group"), items, scope)
     measures = Measures(scope)
     outputs = _outputs(items, columns, measures)
+    where = _where(parsed.tree.args.get("where"), scope)
+    check_tokens(parsed)
     table = scope.table
     groups = prod(len(key.values) for key in keys)
     rows = table.max_rows_per_unit
@@ -56,7 +58,7 @@ def bind(parsed: Parsed, datasets: Mapping[str, Dataset]) -> Plan:
         dataset=scope.dataset.name,
         table=table.name,
         rows_max=table.rows_max,
-        where=_where(parsed.tree.args.get("where"), scope),
+        where=where,
         keys=keys,
         bounds=ContributionBounds(rows, min(table.max_groups_per_unit, groups), rows),
         primitives=tuple(measures.primitives),

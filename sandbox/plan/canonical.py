@@ -77,7 +77,7 @@ def read_plan(value: dict[str, Any]) -> Plan:
 
 
 def _check_size(value: object) -> None:
-    """No nesting that could exhaust the stack, no numeral that could exhaust memory."""
+    """No nesting that could exhaust the stack."""
     waiting: list[tuple[object, int]] = [(value, 0)]
     while waiting:
         item, depth = waiting.pop()

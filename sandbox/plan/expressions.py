@@ -1,5 +1,6 @@
 """Expressions as JSON and as sortable text, and their parts."""
 
+import re
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -19,6 +20,9 @@ from sandbox.plan.nodes import (
 )
 from sandbox.terms.canonical import canonical_bytes
 from sandbox.terms.dataset import Type
+
+_LONGEST_NUMBER = 1_300
+_NUMBER = re.compile(r"-?\d+(?:/\d+)?", re.ASCII)
 
 
 def children(expression: Expression) -> tuple[Expression, ...]:
@@ -136,4 +140,6 @@ def _value(value: Any, kind: Type) -> Fraction | int | str | bool | None:
     text = _text(value)
     if kind is Type.STRING:
         return text
+    if len(text) > _LONGEST_NUMBER or not _NUMBER.fullmatch(text):
+        raise ValueError("an integer or a fraction is expected")
     return Fraction(text) if kind is Type.FLOAT else int(text)

@@ -15,6 +15,9 @@ NULL = Literal(None, Type.BOOL)
 _NUMBER = re.compile(r"(\d{0,40})(?:\.(\d{0,40}))?(?:[eE]([+-]?\d{1,3}))?", re.ASCII)
 _EXPONENT_MAX = 300
 
+LARGEST = Fraction(10) ** 300
+"""Real constants stay within ±10^300, well inside a double."""
+
 
 def number_literal(text: str) -> Literal | None:
     """The exact value of a decimal numeral, or None where it is too large to mean anything here."""
@@ -28,7 +31,7 @@ def number_literal(text: str) -> Literal | None:
     if not (whole or part) or abs(power) > _EXPONENT_MAX:
         return None
     value = Fraction(int((whole or "") + (part or "")), 10 ** len(part or "")) * Fraction(10) ** power
-    return Literal(value, Type.FLOAT)
+    return Literal(value, Type.FLOAT) if value <= LARGEST else None
 
 
 def as_type(literal: Literal, kind: Type) -> Literal | None:

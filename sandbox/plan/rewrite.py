@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from sandbox.plan.expressions import children, sort_key, with_children
-from sandbox.plan.literals import NULL, as_type, is_null
+from sandbox.plan.literals import LARGEST, NULL, as_type, is_null
 from sandbox.plan.nodes import (
     Arithmetic,
     Comparison,
@@ -97,7 +97,7 @@ def fold_arithmetic(node: Expression) -> Expression:
         return Literal(None, node.type)
     if node.type is Type.INT:
         return Literal(int(exact), Type.INT) if abs(exact) < INTEGER_LIMIT else node
-    small = max(exact.numerator.bit_length(), exact.denominator.bit_length()) <= _BITS_MAX
+    small = abs(exact) <= LARGEST and max(exact.numerator.bit_length(), exact.denominator.bit_length()) <= _BITS_MAX
     return Literal(exact, Type.FLOAT) if small else node
 
 

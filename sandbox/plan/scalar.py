@@ -169,7 +169,7 @@ def _comparison(operator: str, left: Expression, right: Expression) -> Expressio
 
 def _mismatch(scope: Scope, left: Expression, right: Expression, node: exp.Expr) -> Unanswerable:
     kinds = type_of(left), type_of(right)
-    detail = f"A {kinds[0].value} does not compare with a {kinds[1].value}."
+    detail = f"Values of type {kinds[0].value} and {kinds[1].value} do not compare."
     for kind in kinds:
         if kind in _MOMENT_FORMS and Type.STRING in kinds:
             detail = _MOMENT_FORMS[kind]

@@ -53,7 +53,7 @@ class Scope:
         if column.role is ColumnRole.UNIT:
             counted = f"count(distinct {quoted(column.name)})"
             detail = f"{column.name} identifies the unit: it can only be counted."
-            unit_example = f"select {counted} as units from {quoted(self.dataset.name)}.{quoted(self.table.name)}"  # noqa: S608: a text to show, never run
+            unit_example = f"select {counted} as units from {quoted(self.dataset.name)}.{quoted(self.table.name)}"  # noqa: S608 - shown, never run
             raise self.refuse(UnitColumnUse, detail, node, unit_example)
         return column
 
@@ -131,8 +131,8 @@ def example(dataset: Dataset, table: Table) -> str:
     source = f"{quoted(dataset.name)}.{quoted(table.name)}"
     key = next((column.name for column in table.columns if column.keys and column.role is ColumnRole.VALUE), None)
     if key is None:
-        return f"select count(*) as n from {source}"  # noqa: S608: a text to show, never run
-    return f"select {quoted(key)}, count(*) as n from {source} group by {quoted(key)}"  # noqa: S608: a text to show, never run
+        return f"select count(*) as n from {source}"  # noqa: S608 - shown, never run
+    return f"select {quoted(key)}, count(*) as n from {source} group by {quoted(key)}"  # noqa: S608 - shown, never run
 
 
 def _all(datasets: Mapping[str, Dataset]) -> list[tuple[Dataset, Table]]:

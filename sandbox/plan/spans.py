@@ -96,6 +96,15 @@ class Text:
     def _widen(self, node: exp.Expr, start: int, end: int) -> tuple[int, int]:
         first = next((number for number, token in enumerate(self.tokens) if token.start >= start), 0)
         last = next((number for number, token in enumerate(self.tokens) if token.end + 1 >= end), first)
+        if isinstance(node, exp.Func) and "start" not in node.meta and not isinstance(node, exp.Case):
+            first = self._function_name(first)
+        elif isinstance(node, exp.Case):
+            first = self._back_to(first, TokenType.CASE)
+            closing = next((token for token in self.tokens[last:] if token.token_type is TokenType.END), None)
+            end = closing.end + 1 if closing else end
+        elif isinstance(node, exp.Select | exp.Subquery) and node.parent is not None:
+            first = self._back_to(first, TokenType.SELECT)
+        start = min(start, self.tokens[first].start)
         sign = self.tokens[first - 1] if first and isinstance(node, exp.Neg | exp.Not) else None
         if sign is not None and sign.token_type in (TokenType.DASH, TokenType.NOT):
             start = sign.start
@@ -108,3 +117,15 @@ class Text:
             opened += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
             end = token.end + 1
         return start, end
+
+    def _function_name(self, first: int) -> int:
+        """The token of a function's name, which stands before the brackets around its first argument."""
+        before = first - 1
+        while before > 0 and self.tokens[before].token_type is TokenType.L_PAREN:
+            before -= 1
+        named = 0 <= before < first - 1 and self.tokens[before].text.isidentifier()
+        return before if named else first
+
+    def _back_to(self, first: int, kind: TokenType) -> int:
+        """The nearest token of `kind` at or before `first`."""
+        return next((number for number in range(first, -1, -1) if self.tokens[number].token_type is kind), first)

@@ -115,7 +115,6 @@ def check_syntax(parsed: Parsed) -> None:
         for part, value in node.args.items():
             if part not in allowed and value not in (None, False, "", []):
                 raise _with_tables(unknown_part(node, part, value, text), parsed)
-    _check_tokens(parsed)
 
 
 def _with_tables(found: Unanswerable, parsed: Parsed) -> Unanswerable:
@@ -130,8 +129,12 @@ def _outermost_first(tree: exp.Expr) -> Iterator[exp.Expr]:
         level = [child for node in level for child in node.iter_expressions()]
 
 
-def _check_tokens(parsed: Parsed) -> None:
-    """Every token is a sign of the language or the beginning of a node that was checked above."""
+def check_tokens(parsed: Parsed) -> None:
+    """Refuse a word of the text that is neither a sign of the language nor the beginning of a checked node.
+
+    Raises:
+        Unanswerable: PlanNotSupported at that word.
+    """
     claimed = {node.meta["start"] for node in parsed.tree.walk() if isinstance(node, _NAMED) and "start" in node.meta}
     for number, token in enumerate(parsed.tokens):
         if token.start in claimed or token.token_type in _SIGNS:

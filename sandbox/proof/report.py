@@ -8,31 +8,31 @@ from sandbox.terms.loss import Mode, units_text
 _FINDINGS = {
     "log-empty": ("The log holds no entry.", "日志没有任何条目。"),
     "kind-unknown": (
-        "{count} entries, first entry {first}, are of kinds that this verifier does not know; it checked their place only.",
+        "Entries of kinds that this verifier does not know: {count}, first entry {first}; it checked their place only.",
         "有 {count} 条（首条为第 {first} 条）属于本验证器不认识的类型，仅验证了其位置。",
     ),
     "time-backwards": (
-        "{count} entries, first entry {first}, carry a time more than a minute earlier than an entry before them.",
+        "Entries more than a minute earlier than one before them: {count}, first entry {first}.",
         "有 {count} 条（首条为第 {first} 条）的时间比之前的条目早一分钟以上。",
     ),
     "outside-term": (
-        "{count} reservations, first entry {first}, lie outside the term of their grant.",
+        "Reservations outside the term of their grant: {count}, first entry {first}.",
         "有 {count} 次预留（首条为第 {first} 条）不在授权期限内。",
     ),
     "unsettled": (
-        "{count} reservations, first entry {first}, are neither committed nor forfeited yet; their loss counts as spent.",
+        "Reservations neither committed nor forfeited yet: {count}, first entry {first}; their loss counts as spent.",
         "有 {count} 次预留（首条为第 {first} 条）尚未结算；其隐私损失按已花费计。",
     ),
     "forfeited": (
-        "{count} queries, first entry {first}, were forfeited; their loss stays spent.",
+        "Forfeited queries: {count}, first entry {first}; their loss stays spent.",
         "有 {count} 次查询（首条为第 {first} 条）失败；其隐私损失仍计入。",
     ),
     "clock-off": (
-        "{count} starts, first entry {first}, ran with the release clock off: times were not hidden.",
+        "Starts with the release clock off: {count}, first entry {first}; times were not hidden.",
         "有 {count} 次启动（首条为第 {first} 条）关闭了发布时钟，时间未被隐藏。",
     ),
     "network-shared": (
-        "{count} starts, first entry {first}, ran without a private network for the engine.",
+        "Starts without a private network for the engine: {count}, first entry {first}.",
         "有 {count} 次启动（首条为第 {first} 条）的计算引擎没有使用专用网络。",
     ),
 }

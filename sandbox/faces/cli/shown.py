@@ -19,7 +19,7 @@ def quote_lines(talk: Talk, quote: Quote) -> list[tuple[str, str]]:
     """What will be asked, what it costs, what is left, how exact it will be, and when it comes."""
     sign = symbol(quote.cost)
     lines = [
-        (talk.word("answerable"), "; ".join(quote.plan(talk.language))),
+        (talk.word("answerable"), ("" if talk.language == "zh" else " ").join(quote.plan(talk.language))),
         (
             talk.word("cost"),
             talk.word(
@@ -34,11 +34,15 @@ def quote_lines(talk: Talk, quote: Quote) -> list[tuple[str, str]]:
     lines += [
         (
             talk.word("left"),
-            talk.word("left-words", symbol=sign, left=account["left"], kind=account["kind"], owner=account["owner"]),
+            talk.word(
+                "left-words", symbol=sign, left=account["left"], kind=talk.kind(account["kind"]), owner=account["owner"]
+            ),
         )
         for account in quote.accounts
     ]
-    lines += [(talk.word("error"), words) for words in map(error_words, quote.errors) if words]
+    lines += [
+        (talk.word("error"), words) for words in (error_words(error, talk.language) for error in quote.errors) if words
+    ]
     lines.append((talk.word("wait"), talk.word("wait-words", ms=quote.wait_ms)))
     return lines
 

@@ -36,6 +36,10 @@ class Talk:
         """A text of the command line in its language."""
         return say(word, self.language, **{name: neutral(str(value)) for name, value in facts.items()})
 
+    def kind(self, kind: str) -> str:
+        """The name of a kind of account."""
+        return self.word(kind) if kind in {"space", "dataset", "grant", "analyst"} else neutral(kind)
+
     @property
     def wants_table(self) -> bool:
         """Whether the data goes to a person."""

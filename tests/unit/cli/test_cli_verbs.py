@@ -122,9 +122,12 @@ def test_query_check(shell: Shell, world: World, tmp_path: Path) -> None:
     result = shell.ok("query", "check", SQL, *ASK)
     assert result.stderr == "Nothing was spent.\n"
     lines = dict(line.split("\t") for line in result.stdout.splitlines())
-    assert lines["✓ Answerable"] == "count of rows by sex; 2 public keys"
+    assert lines["✓ Answerable"] == "Counts rows by sex. 2 public keys."
     assert lines["Cost"] == "epsilon 1 (ρ = 0.018); 20 of this cost fit into what is left"
     assert "± 9.5 in groups of 100" in result.stdout
+    chinese = shell.ok("query", "check", SQL, *ASK, "--lang", "zh").stdout
+    for words in ("按性别计数。2 个公开键。", "授权账户 g_1：ρ = 0.372", "每组 100 行时 ± 9.5", "95 % 区间"):
+        assert words in chinese
     assert json.loads(shell.ok("query", "check", SQL, *ASK, "--json").stdout)["wait_ms"] == 250
     file = tmp_path / "q.sql"
     file.write_text(SQL, "utf-8")

@@ -70,9 +70,9 @@ def test_check_run_result(ann: Connection, world: World) -> None:
     quote = query.check()
     assert (quote.verdict, quote.groups, quote.wait_ms, quote.more_like_this) == ("answerable", 2, 250, 20)
     assert quote.cost["amount"] == "0.018"
-    assert quote.plan("zh") == ["按性别计数", "2 个公开键"]
+    assert quote.plan("zh") == ["按性别计数。", "2 个公开键。"]
     for words in (
-        "answerable: count of rows by sex",
+        "answerable: Counts rows by sex. 2 public",
         "epsilon 1 ",
         "n ± 6 at 95 %",
         "± 9.5 in groups of 100",

@@ -126,6 +126,25 @@ def test_a_hundred_identical_submissions_at_once_are_one_draw(make_world):
     assert world.kinds().count("query.reserved") == 1 and len(world.engine.orders) == 1
 
 
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_question_that_was_asked_while_the_engine_was_being_looked_for(world, settled):
+    """Between the first look and the reservation somebody else is faster, or even answered already."""
+    status, faster = world.engine.status, []
+
+    def interrupted():
+        if not faster:
+            faster.append(None)
+            faster[0] = submit(world, "key-00001")
+            if settled:
+                later(world)
+        return status()
+
+    world.engine.status = interrupted
+    second = submit(world, "key-00002")
+    assert (second.id == faster[0].id) is not settled and second.reused is settled
+    assert world.kinds().count("query.reserved") == 1
+
+
 def test_control_different_questions_at_once_are_charged_each(make_world):
     world = make_world(max_running=200, max_running_per_person=200)
     world.register()

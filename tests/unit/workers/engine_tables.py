@@ -60,17 +60,21 @@ def _null(values):
     return st.one_of(st.none(), values)
 
 
-ROWS = st.builds(
-    Row,
-    sex=_null(st.sampled_from(SEX)),
-    smoker=_null(st.booleans()),
-    level=_null(st.sampled_from(LEVEL)),
-    note=_null(st.sampled_from(NOTES)),
-    other=_null(st.sampled_from(NOTES)),
-    age=_null(st.integers(-200, 200)),
-    cost=_null(st.floats(-1e6, 1e6) | st.sampled_from([0.0, -0.0, 1e308, -1e308, 5e-324])),
-    day=_null(st.integers(-40_000, 40_000)),
-)
+def rows_with(costs):
+    return st.builds(
+        Row,
+        sex=_null(st.sampled_from(SEX)),
+        smoker=_null(st.booleans()),
+        level=_null(st.sampled_from(LEVEL)),
+        note=_null(st.sampled_from(NOTES)),
+        other=_null(st.sampled_from(NOTES)),
+        age=_null(st.integers(-200, 200)),
+        cost=_null(costs),
+        day=_null(st.integers(-40_000, 40_000)),
+    )
+
+
+ROWS = rows_with(st.floats(-1e6, 1e6) | st.sampled_from([0.0, -0.0, 1e308, -1e308, 5e-324]))
 UNITS = st.lists(st.lists(ROWS, max_size=8), max_size=8)
 
 

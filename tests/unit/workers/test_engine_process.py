@@ -167,6 +167,7 @@ def test_a_scanner_killed_in_mid_query_changes_nothing_in_the_answer(engine):
         _until(lambda: len(engine.scanners()) == 2)
 
 
+@pytest.mark.slow
 def test_both_scanners_killed_in_mid_query(engine):
     expected = numbers(engine.measure(engine.order(plan())))
     victims = engine.scanners()
@@ -259,6 +260,7 @@ def test_bounds_bind_in_the_engine(engine):
     assert [row[1] for row in tight] == [row[2] for row in tight]
 
 
+@pytest.mark.slow
 def test_sigterm_ends_everything(home):
     engine = EngineProcess(home, workers=1)
     engine.process.terminate()
