@@ -251,12 +251,14 @@ class Enclave:
         return Connection(self.url, token=self._tokens[name])
 
     def _read_address(self, source: Any, ready: threading.Event) -> None:
-        for line in source:
-            found = _ADDRESS.search(line)
-            if found:
-                self.url = found.group(0)
-                ready.set()
+        with source:
+            for line in source:
+                found = _ADDRESS.search(line)
+                if found:
+                    self.url = found.group(0)
+                    ready.set()
 
     def _read_errors(self, source: Any) -> None:
-        for line in source:
-            self.stderr.append(line)
+        with source:
+            for line in source:
+                self.stderr.append(line)

@@ -57,8 +57,8 @@ class Scanner:
 
 def _scan(order: str, opened: bytes) -> bytes:
     import numpy as np
-    from sandbox.plan.canonical import read_plan
 
+    from sandbox.plan.canonical import read_plan
     from workers.bucket import BucketKey
     from workers.partial import seal_partial
     from workers.scan import scan
@@ -77,7 +77,6 @@ def _scan(order: str, opened: bytes) -> bytes:
 def _warm() -> None:
     import numpy as np
     import pyarrow as pa
-    import sandbox.plan.canonical
 
     import workers.bucket
     import workers.scan  # noqa: F401

@@ -33,22 +33,31 @@ def private_network() -> bool:
     namespace is made directly; without it, inside a user namespace that maps this user to itself.
 
     Returns:
-        Whether it worked. If not, the process is where it was.
-
-    Raises:
-        OSError: the namespace was made but its loopback device could not be brought up.
+        Whether it worked. If not, the process is where it was: a forked child tries first.
     """
-    libc = _libc()
+    child = os.fork()
+    if child == 0:
+        try:
+            _enter_private_network()
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
+        return False
+    _enter_private_network()
+    return True
+
+
+def _enter_private_network() -> None:
     user, group = os.geteuid(), os.getegid()
-    if libc.unshare(_CLONE_NEWNET) != 0:
-        if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
-            return False
+    if _libc().unshare(_CLONE_NEWNET) != 0:
+        if _libc().unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "no private network")
         own = Path("/proc/self")
         own.joinpath("setgroups").write_text("deny", "ascii")
         own.joinpath("uid_map").write_text(f"{user} {user} 1", "ascii")
         own.joinpath("gid_map").write_text(f"{group} {group} 1", "ascii")
     _bring_up("lo")
-    return True
 
 
 def _bring_up(interface: str) -> None:

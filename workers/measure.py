@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.plan.canonical import read_plan
-
 from sandbox.privacy.measurement import MeasurementSpec
 from sandbox.privacy.mechanism import check_spec
 from sandbox.terms.answer import Answer

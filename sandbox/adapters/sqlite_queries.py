@@ -37,7 +37,9 @@ class Queries:
 
     def sealed_request(self, reservation: Reservation) -> bytes:
         """The request, readable with the state key alone and bound to its query."""
-        text = json.dumps(reservation.request, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = json.dumps(
+            reservation.request, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
         return seal(self._key, text.encode(), reservation.query)
 
     def earlier(self, connection: sqlite3.Connection, reservation: Reservation) -> QueryRecord | None:

@@ -109,7 +109,8 @@ def resolve(table: exp.Table, datasets: Mapping[str, Dataset], text: Text) -> Sc
         return Scope(text, *found[0], called)
     place = _named(table, text)
     if found:
-        choices = sorted(f"{quoted(dataset.name)}.{quoted(item.name)}" for dataset, item in found)
+        found.sort(key=lambda pair: pair[0].name)
+        choices = [f"{quoted(dataset.name)}.{quoted(item.name)}" for dataset, item in found]
         detail = f"Several datasets have a table {name}: write one of {', '.join(choices[:5])}."
     else:
         full = f"{wanted}.{name}" if wanted else name

@@ -27,6 +27,8 @@ _CLAUSES = {
     TokenType.SEMICOLON,
 }
 
+_CALLS = (exp.Func, exp.Rollup, exp.Cube, exp.GroupingSets)
+
 
 def span_of(sql: str, start: int, end: int) -> Span:
     """The span of the offsets [start, end)."""
@@ -96,7 +98,7 @@ class Text:
     def _widen(self, node: exp.Expr, start: int, end: int) -> tuple[int, int]:
         first = next((number for number, token in enumerate(self.tokens) if token.start >= start), 0)
         last = next((number for number, token in enumerate(self.tokens) if token.end + 1 >= end), first)
-        if isinstance(node, exp.Func) and "start" not in node.meta and not isinstance(node, exp.Case):
+        if isinstance(node, _CALLS) and "start" not in node.meta and not isinstance(node, exp.Case):
             first = self._function_name(first)
         elif isinstance(node, exp.Case):
             first = self._back_to(first, TokenType.CASE)
@@ -109,7 +111,10 @@ class Text:
         if sign is not None and sign.token_type in (TokenType.DASH, TokenType.NOT):
             start = sign.start
         opened = 0
-        for token in self.tokens[first : last + 1]:
+        following = self.tokens[last + 1] if last + 1 < len(self.tokens) else None
+        if isinstance(node, _CALLS) and first == last and following and following.token_type is TokenType.L_PAREN:
+            last, opened, end = last + 1, 1, following.end + 1  # a call whose arguments have no place of their own
+        for token in self.tokens[first : last + 1] if not opened else ():
             opened += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
         for token in self.tokens[last + 1 :]:
             if opened <= 0:

@@ -19,8 +19,20 @@ import pyarrow.parquet as pq
 
 from sandbox.plan.canonical import plan_json
 from sandbox.plan.nodes import (
-    ColumnRef, Comparison, ContributionBounds, CountOutput, CountRows, CountUnits, GroupKey, KeyOutput, Literal,
-    MeanOutput, Plan, SumOutput, SumValues, CountValues,
+    ColumnRef,
+    Comparison,
+    ContributionBounds,
+    CountOutput,
+    CountRows,
+    CountUnits,
+    CountValues,
+    GroupKey,
+    KeyOutput,
+    Literal,
+    MeanOutput,
+    Plan,
+    SumOutput,
+    SumValues,
 )  # fmt: skip
 from sandbox.privacy.mechanism import measurement_spec
 from sandbox.proof.signing import SigningKey, new_seed
@@ -65,7 +77,10 @@ def rows(count: int, units: int) -> pa.Table:
     )
 
 
-def plan(where=None, bounds=ContributionBounds(100, 4, 100)) -> Plan:
+LOOSE = ContributionBounds(100, 4, 100)
+
+
+def plan(where=None, bounds=LOOSE) -> Plan:
     return Plan(
         "people", "clinic", "visits", 10**6, where, (GroupKey("region", Type.STRING, REGIONS),), bounds,
         (CountRows(), CountUnits(), SUM_COST, MEAN_COST, CountValues(_COST)),

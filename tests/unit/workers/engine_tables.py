@@ -118,14 +118,18 @@ _floats = st.sampled_from([Fraction(1, 3), Fraction(0), Fraction(-5, 2), Fractio
 )
 INT_EXPRESSIONS = st.recursive(
     _ints | st.sampled_from([AGE, LEVEL_REF]),
-    lambda inner: st.builds(Negation, inner, st.just(Type.INT))
-    | st.builds(Arithmetic, st.sampled_from("+-*"), inner, inner, st.just(Type.INT)),
+    lambda inner: (
+        st.builds(Negation, inner, st.just(Type.INT))
+        | st.builds(Arithmetic, st.sampled_from("+-*"), inner, inner, st.just(Type.INT))
+    ),
     max_leaves=4,
 )
 NUMBERS = st.recursive(
     INT_EXPRESSIONS | _floats | st.just(COST),
-    lambda inner: st.builds(Negation, inner, st.just(Type.FLOAT))
-    | st.builds(Arithmetic, st.sampled_from("+-*/"), inner, inner, st.just(Type.FLOAT)),
+    lambda inner: (
+        st.builds(Negation, inner, st.just(Type.FLOAT))
+        | st.builds(Arithmetic, st.sampled_from("+-*/"), inner, inner, st.just(Type.FLOAT))
+    ),
     max_leaves=4,
 )
 _texts = st.sampled_from([SEX_REF, NOTE, OTHER]) | st.sampled_from([*NOTES, "F", None]).map(
@@ -154,9 +158,11 @@ _atoms = (
 )  # fmt: skip
 PREDICATES = st.recursive(
     _atoms,
-    lambda inner: st.builds(Not, inner)
-    | st.lists(inner, min_size=2, max_size=3).map(lambda parts: Conjunction(tuple(parts)))
-    | st.lists(inner, min_size=2, max_size=3).map(lambda parts: Disjunction(tuple(parts))),
+    lambda inner: (
+        st.builds(Not, inner)
+        | st.lists(inner, min_size=2, max_size=3).map(lambda parts: Conjunction(tuple(parts)))
+        | st.lists(inner, min_size=2, max_size=3).map(lambda parts: Disjunction(tuple(parts)))
+    ),
     max_leaves=5,
 )
 

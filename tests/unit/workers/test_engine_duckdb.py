@@ -14,8 +14,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.plan.nodes import (
-    Arithmetic, ColumnRef, Comparison, Conjunction, CountRows, CountUnits, CountValues, Disjunction, Literal,
-    Membership, Negation, Not, NullTest, SumValues,
+    Arithmetic,
+    ColumnRef,
+    Comparison,
+    Conjunction,
+    CountRows,
+    CountUnits,
+    CountValues,
+    Disjunction,
+    Literal,
+    Membership,
+    Negation,
+    Not,
+    NullTest,
+    SumValues,
 )  # fmt: skip
 from sandbox.terms.dataset import Type
 from workers.scan import measure_bucket
@@ -41,7 +53,9 @@ def units_with(costs):
 
 
 @settings(max_examples=150, deadline=None)
-@given(units=units_with(MODERATE), where=st.none() | PREDICATES, keys=st.lists(st.sampled_from(sorted(KEYS)), unique=True))
+@given(
+    units=units_with(MODERATE), where=st.none() | PREDICATES, keys=st.lists(st.sampled_from(sorted(KEYS)), unique=True)
+)
 def test_sums_equal_duckdb(connection, units, where, keys):
     plan = plan_of(where, keys, LOOSE)
     assert measure_bucket(plan, bucket_of(units)).tolist() == asked_of_duckdb(connection, plan, units)

@@ -26,9 +26,17 @@ from sandbox.terms.order import SIGNING_CONTEXT, LoadOrder
 FORFEITED = {"failure": "forfeited"}
 EVENTS = {
     "engine " + name
-    for name in (
-        "starting network-private network-shared measure-forfeited load-failed connection-dropped stopping stopped failed"
-    ).split()
+    for name in [
+        "starting",
+        "network-private",
+        "network-shared",
+        "measure-forfeited",
+        "load-failed",
+        "connection-dropped",
+        "stopping",
+        "stopped",
+        "failed",
+    ]
 }
 
 
@@ -195,12 +203,15 @@ def test_nothing_of_the_rows_or_the_plan_lies_in_the_runtime_folder(engine):
 
 
 def test_the_process_is_confined(engine):
-    own, theirs = os.readlink("/proc/self/ns/net"), os.readlink(f"/proc/{engine.process.pid}/ns/net")
+    own, theirs = Path("/proc/self/ns/net").readlink(), Path(f"/proc/{engine.process.pid}/ns/net").readlink()
     assert own != theirs
     for process in (psutil.Process(engine.process.pid), *engine.scanners()):
         limits = Path(f"/proc/{process.pid}/limits").read_text()
-        assert any(line.split()[:4] == ["Max", "core", "file", "size"] and line.split()[4] == "0" for line in limits.splitlines())
-        assert os.readlink(f"/proc/{process.pid}/ns/net") == theirs
+        assert any(
+            line.split()[:4] == ["Max", "core", "file", "size"] and line.split()[4] == "0"
+            for line in limits.splitlines()
+        )
+        assert Path(f"/proc/{process.pid}/ns/net").readlink() == theirs
         assert Path(f"/proc/{process.pid}/fd/1").readlink() == Path("/dev/null")
         assert Path(f"/proc/{process.pid}/fd/2").readlink() == Path("/dev/null")
         # A process that may not be dumped has its /proc files owned by root, whoever runs it; environ holds no secret.

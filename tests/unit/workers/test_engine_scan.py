@@ -3,13 +3,35 @@
 import numpy as np
 import pytest
 from engine_tables import (
-    AGE, BOUNDS, COST, KEYS, NOTE, NUMBERS, PLANS, PREDICATES, PRIMITIVES, ROWS, UNITS, bucket_of, plan_of, reference, value_of,
+    AGE,
+    BOUNDS,
+    COST,
+    KEYS,
+    NOTE,
+    NUMBERS,
+    PLANS,
+    PREDICATES,
+    PRIMITIVES,
+    ROWS,
+    UNITS,
+    bucket_of,
+    plan_of,
+    reference,
+    value_of,
 )  # fmt: skip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.plan.nodes import (
-    Comparison, ContributionBounds, CountRows, CountUnits, CountValues, GroupKey, Literal, SumValues, type_of,
+    Comparison,
+    ContributionBounds,
+    CountRows,
+    CountUnits,
+    CountValues,
+    GroupKey,
+    Literal,
+    SumValues,
+    type_of,
 )  # fmt: skip
 from sandbox.terms.dataset import Type
 from workers.bucket import Bucket, ColumnArray
@@ -91,7 +113,9 @@ def test_no_rows_gives_every_group_zero():
 
 
 def test_plan_keys_in_another_order_than_the_file_and_missing_ones():
-    bucket = Bucket(4, np.asarray([4], np.int64), {"sex": ColumnArray(np.asarray([0, 1, 2, -1], np.int32), None, ("F", "M", "x"))})
+    bucket = Bucket(
+        4, np.asarray([4], np.int64), {"sex": ColumnArray(np.asarray([0, 1, 2, -1], np.int32), None, ("F", "M", "x"))}
+    )
     plan = plan_of(primitives=(CountRows(),))
     reordered = type(plan)(
         plan.unit_space, plan.dataset, plan.table, plan.rows_max, None, (GroupKey("sex", Type.STRING, ("x", "new", "F")),),
@@ -152,7 +176,9 @@ def test_runs_must_cover_the_rows(bounds, runs):
 
 def test_a_group_beyond_the_plan_is_refused():
     with pytest.raises(ValueError):
-        contribute(np.asarray([1]), np.asarray([1], np.int32), (COUNT_ROWS,), np.empty((0, 1), np.int64), _bounds(1, 1, 1), 1)
+        contribute(
+            np.asarray([1]), np.asarray([1], np.int32), (COUNT_ROWS,), np.empty((0, 1), np.int64), _bounds(1, 1, 1), 1
+        )
     with pytest.raises(ValueError):
         contribute(np.asarray([1]), np.asarray([0], np.int32), (0,), np.empty((0, 1), np.int64), _bounds(1, 1, 1), 1)
 
