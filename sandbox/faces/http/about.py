@@ -15,6 +15,8 @@ router = APIRouter(prefix="/v1", tags=["enclave"], dependencies=[Depends(only())
 @router.get("/health", summary="starting, ready or sealed")
 def health(face: FaceHere) -> Response:
     state = face.ready()
+    if state == READY:
+        state = about.health(face.enclave)
     return JSONResponse({"status": state}, status_code=200 if state == READY else 503)
 
 

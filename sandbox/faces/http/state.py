@@ -22,7 +22,7 @@ class Face:
     waiting: CapacityLimiter
 
     def check_open(self, *, evidence: bool = False) -> None:
-        """Refuse work before the engine stands or after a failed check; a sealed enclave still shows its evidence.
+        """Refuse work before the first engine stands or after a failed check; a sealed enclave still shows its evidence.
 
         Raises:
             EnclaveNotReady, EnclaveSealed.
