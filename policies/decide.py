@@ -57,7 +57,9 @@ def _role(request: AccessRequest, _grants: Sequence[Grant]) -> Refusal | None:
         return None
     allowed = sorted(role.value for role in permission.roles) if permission is not None else []
     return RoleNotPermitted(
-        f"A person with the role {request.person.role.value} may not do this.", action=request.action, roles=allowed
+        f"You are enrolled as {request.person.role.value}; this is for: {', '.join(allowed) or 'nobody'}.",
+        action=request.action,
+        roles=allowed,
     )
 
 

@@ -29,7 +29,7 @@ import click
 from sandbox.adapters.home import HomePaths, create_home, open_control_keys, open_root, write_private
 from sandbox.adapters.process_tree import descendants, kill, reap
 from sandbox.proof.sealing import derive
-from sandbox.terms.refusal import EnclaveBusy, EnclaveSealed, MalformedRequest
+from sandbox.terms.refusal import EnclaveSealed, HomeNotUsable
 
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "NUMBA_CACHE_DIR")
 """All that a plane inherits: LD_PRELOAD, PYTHONPATH, RAY_* and the like do not get through."""
@@ -73,12 +73,13 @@ def init_command(home: Path, name: str, passphrase_file: str | None) -> None:
     click.echo(f"Enclave {name} made in {home}.", err=True)
     click.echo("The administrator's token is printed once; keep it safe:", err=True)
     click.echo(token)
+    click.echo(f"Next: sandbox serve {home}, then sandbox login http://127.0.0.1:8440 with this token.", err=True)
 
 
 @click.command("serve")
 @click.argument("home", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8440, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option("--port", default=8440, show_default=True, type=click.IntRange(0, 65_535), help="Port to listen on; 0 takes a free one.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 256), help="Ray workers.")
 @click.option(
     "--tick-ms", default=250, show_default=True, type=click.IntRange(10, 60_000), help="The release clock's tick."
@@ -117,9 +118,9 @@ def read_passphrase(source: str | None, *, confirm: bool) -> bytes:
         try:
             return Path(source).read_bytes().rstrip(b"\r\n")
         except OSError:
-            raise MalformedRequest(f"The passphrase file {source} cannot be read.") from None
+            raise click.UsageError(f"The passphrase file {source} cannot be read.") from None
     if not sys.stdin.isatty():
-        raise MalformedRequest("There is no terminal to ask for the passphrase; use --passphrase-file.")
+        raise click.UsageError("There is no terminal to ask for the passphrase; use --passphrase-file.")
     text: str = click.prompt("Passphrase of the root key", hide_input=True, confirmation_prompt=confirm, err=True)
     return text.encode()
 
@@ -128,12 +129,12 @@ def serve(options: ServeOptions, passphrase: bytes) -> int:
     """Run both planes; returns the exit code.
 
     Raises:
-        EnclaveBusy: another process serves this home.
-        EnclaveSealed: a key does not open.
+        HomeNotUsable: there is no enclave here, or another process serves it.
+        PassphraseWrong, EnclaveSealed: a key does not open.
     """
+    root = open_root(options.home, passphrase)
     with _only_one(options.home), _runtime(options.home) as runtime:
         ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0)
-        root = open_root(options.home, passphrase)
         return _Supervisor(options, root, runtime).run()
 
 
@@ -282,7 +283,7 @@ def _only_one(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise EnclaveBusy("Another process serves this home.") from None
+            raise HomeNotUsable("Another process serves this home.") from None
         yield
 
 
@@ -290,11 +291,11 @@ def _only_one(home: Path) -> Iterator[None]:
 def _runtime(home: Path) -> Iterator[Path]:
     """A short private folder for sockets (their paths are limited to 107 bytes); a crashed run's folder goes first."""
     record = HomePaths(home).run
-    _clear_stale(record)
+    _clear_stale(home)
     parent = tempfile.gettempdir()
     folder = Path(parent if len(parent) <= 24 else "/tmp") / f"{_RUNTIME_PREFIX}{secrets.token_hex(4)}"  # noqa: S108
     folder.mkdir(mode=0o700)
-    write_private(record, json.dumps({"runtime": str(folder)}).encode())
+    write_private(record, json.dumps({"home": str(home), "runtime": str(folder)}).encode())
     try:
         yield folder
     finally:

@@ -61,7 +61,12 @@ def main() -> int:
     enclave = _enclave(ledger, keys, public, runtime / ENGINE_SOCKET, settings)
     state = _State(enclave)
     state.check_books(ledger)
-    listener = socket.create_server((bootstrap["host"], int(bootstrap["port"])), backlog=512)
+    try:
+        listener = socket.create_server((bootstrap["host"], int(bootstrap["port"])), backlog=512)
+    except OSError as error:
+        reason = error.strerror or "the address is not usable"
+        print(f"Cannot listen on {bootstrap['host']}:{bootstrap['port']}: {reason}.", file=sys.stderr, flush=True)  # noqa: T201
+        return 1
     host, port = listener.getsockname()[:2]
     server = uvicorn.Server(
         uvicorn.Config(
@@ -106,7 +111,7 @@ class _State:
             books.verify(ledger)
         except (EnclaveSealed, AuditUnavailable) as refusal:
             self._sealed = True
-            print(f"sandbox sealed {refusal.code}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"sandbox sealed: {refusal.detail}", file=sys.stderr, flush=True)  # noqa: T201
 
     def begin(self) -> None:
         """Forfeit what a crash left open, then write down every engine that comes up; the first opens the doors."""
@@ -122,6 +127,8 @@ class _State:
                 status = self._enclave.compute.status()
                 if status.boot != known:
                     self._write_start(status)
+                    if not self._begun:
+                        print("sandbox ready", file=sys.stderr, flush=True)  # noqa: T201
                     known, self._begun = status.boot, True
             except (EnclaveNotReady, AuditUnavailable):
                 # Not ready is what callers are told meanwhile; nothing else follows from it.

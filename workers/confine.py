@@ -37,11 +37,12 @@ def private_network() -> bool:
     """
     child = os.fork()
     if child == 0:
+        code = 1
         try:
             _enter_private_network()
-        except OSError:
-            os._exit(1)
-        os._exit(0)
+            code = 0
+        finally:
+            os._exit(code)
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
         return False
     _enter_private_network()

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.proof.sealing import derive, lock, seal, unlock, unseal
-from sandbox.proof.signing import SigningKey, new_seed
-from sandbox.terms.refusal import EnclaveSealed, MalformedRequest, ProofFailed
+from sandbox.proof.signing import SigningKey, check_name, new_seed
+from sandbox.terms.refusal import EnclaveSealed, HomeNotUsable, PassphraseWrong, ProofFailed
 
 FORMAT = "sandbox/home/v1"
 _CONTROL_KEYS = ("log", "order", "release", "state", "tag")
@@ -74,12 +74,17 @@ def create_home(root: Path, name: str, passphrase: bytes) -> bytes:
     """Make a home and return its root key.
 
     Raises:
-        MalformedRequest: the folder is there and not empty, or the passphrase is shorter than 12 bytes.
+        HomeNotUsable: the folder cannot be made or is not empty, the name is none that a log can have, or the
+            passphrase is shorter than 12 bytes. Nothing was made.
     """
-    if root.exists() and any(root.iterdir()):
-        raise MalformedRequest(f"{root} is not empty; an enclave's home is made in a new folder.")
+    try:
+        check_name(name)
+    except ValueError as wrong:
+        raise HomeNotUsable(f"This name cannot be the origin of a log: {wrong}.") from None
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise HomeNotUsable(f"{root} is not empty; an enclave's home is made in a new folder.")
     if len(passphrase) < 12:
-        raise MalformedRequest("The passphrase must have at least 12 characters.")
+        raise HomeNotUsable("The passphrase must have at least 12 characters.")
     paths = HomePaths(root)
     for folder in (root, paths.inbox, root / "store", root / "keys", paths.control_keys, root / "keys" / "data"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,20 +112,21 @@ def open_root(root: Path, passphrase: bytes) -> bytes:
     """The root key of a home.
 
     Raises:
-        MalformedRequest: there is no enclave here.
-        EnclaveSealed: the passphrase is wrong or the key file was changed.
+        HomeNotUsable: there is no enclave here.
+        PassphraseWrong: the passphrase is wrong or the key file was changed.
+        EnclaveSealed: the key file is not readable.
     """
     path = HomePaths(root).root_key
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise MalformedRequest(f"{root} holds no enclave; `sandbox init` makes one.") from None
+        raise HomeNotUsable(f"{root} holds no enclave; `sandbox init` makes one.") from None
     except ValueError:
         raise EnclaveSealed("The root key file is not readable.") from None
     try:
         return unlock(document, passphrase)
     except ProofFailed:
-        raise EnclaveSealed("The passphrase does not open the root key, or the key file was changed.") from None
+        raise PassphraseWrong from None
 
 
 def open_control_keys(root: Path, control_root: bytes) -> ControlKeys:

@@ -3,6 +3,7 @@
 Every function works on the caller's connection, within the caller's transaction.
 """
 
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -27,8 +28,13 @@ class LogWriter:
         return sign_checkpoint(Checkpoint(self._origin, 0, merkle.EMPTY_ROOT), self._signer)
 
     def append(self, connection: sqlite3.Connection, entry: Entry, facts: dict[str, Any]) -> int:
-        """Write `entry`, with `facts` laid over its own, and return its index."""
-        body = entry_bytes(entry.kind, entry.at, entry.actor, {**entry.facts, **facts})
+        """Write `entry`, with `facts` and a salt laid over its own, and return its index.
+
+        Everybody signed in may see leaf hashes, and proofs are made of them: without 128 random bits an entry of few
+        possible words (whose dataset was refused a load, and when) could be found by guessing.
+        """
+        salt = secrets.token_hex(16)
+        body = entry_bytes(entry.kind, entry.at, entry.actor, {**entry.facts, **facts, "salt": salt})
         leaf = merkle.leaf_hash(body)
         index = size(connection)
         read = reader(connection)

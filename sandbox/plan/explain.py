@@ -1,5 +1,7 @@
 """What a plan does, in sentences for people: English and Simplified Chinese."""
 
+from fractions import Fraction
+
 from sandbox.plan.nodes import (
     Arithmetic,
     ColumnRef,
@@ -96,7 +98,7 @@ def _primitive(primitive: Primitive, say: dict[str, str]) -> str:
 
 
 def render(expression: Expression) -> str:
-    """An expression as SQL text that reads back as the same expression."""
+    """An expression as SQL text, for people and for reading back."""
     match expression:
         case ColumnRef(name):
             return name
@@ -123,6 +125,12 @@ def _bracketed(expression: Expression) -> str:
     return render(expression) if plain else f"({render(expression)})"
 
 
+def _real(value: Fraction) -> str:
+    """The shortest decimal of a double where that is exact, else a quotient."""
+    text = repr(float(value))
+    return text if Fraction(text) == value else f"({value.numerator}.0 / {value.denominator}.0)"
+
+
 def _literal(literal: Literal) -> str:
     value = literal.value
     if value is None:
@@ -137,6 +145,6 @@ def _literal(literal: Literal) -> str:
         case Type.TIMESTAMP if isinstance(value, int):
             return f"TIMESTAMP '{timestamp_text(value)}'"
         case Type.FLOAT if not isinstance(value, str):
-            return f"{float(value)!r}"
+            return _real(Fraction(value))
         case _:
             return str(value)

@@ -35,8 +35,7 @@ _PREFIX = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE}
 _LEXEME = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$", re.DOTALL)
 _UNCLOSED = re.compile(r"'|\"|/\*|\$\$")
 
-logging.getLogger("sqlglot").addHandler(logging.NullHandler())
-logging.getLogger("sqlglot").propagate = False  # its warnings quote the analyst's text
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL + 1)  # its warnings quote the analyst's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def _tree(sql: str, tokens: tuple[Token, ...]) -> exp.Select:
         parser = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE, max_nodes=4 * TOKENS_MAX)
         statements = [tree for tree in parser.parse(list(tokens), sql) if tree is not None]
     except ParseError as error:
-        raise Unanswerable(_not_parsed(sql, tokens, error)) from None
+        raise Unanswerable(_not_parsed(sql, tokens, error), _begun_with_select(sql, tokens)) from None
     except RecursionError:
         raise Unanswerable(SqlTooLarge("The query nests too deep.")) from None
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError):
@@ -125,11 +124,20 @@ def tables(tree: exp.Expr | None) -> tuple[exp.Table, ...]:
 
 
 def _not_parsed(sql: str, tokens: tuple[Token, ...], error: ParseError) -> SqlNotParsed:
+    if tokens[0].token_type is TokenType.VAR:
+        # A word that begins no statement: the parser reads it as a name and stumbles over what follows.
+        first = span_of(sql, tokens[0].start, tokens[0].end + 1)
+        return SqlNotParsed("A query begins with SELECT.", span=first)
     place = error.errors[0] if error.errors else {}
     at = [token for token in tokens if (token.line, token.col) == (place.get("line"), place.get("col"))]
     token = at[0] if at else tokens[-1]
     detail = "The text cannot be read as SQL from here on."
     return SqlNotParsed(detail, span=span_of(sql, token.start, token.end + 1))
+
+
+def _begun_with_select(sql: str, tokens: tuple[Token, ...]) -> tuple[str, ...]:
+    """The text with its first word, where that begins no statement, taken for a SELECT with a slip in it."""
+    return (f"select{sql[tokens[0].end + 1 :]}",) if tokens[0].token_type is TokenType.VAR else ()
 
 
 def _not_select(sql: str, tokens: tuple[Token, ...], tree: exp.Expr) -> PlanNotSupported:

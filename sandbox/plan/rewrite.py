@@ -85,7 +85,8 @@ def fold_arithmetic(node: Expression) -> Expression:
     """Constants are computed exactly; x / 0 is NULL, and so is arithmetic with NULL."""
     if not isinstance(node, Arithmetic):
         return node
-    if is_null(node.left) or is_null(node.right):
+    by_zero = node.operator == "/" and isinstance(node.right, Literal) and node.right.value == 0
+    if by_zero or is_null(node.left) or is_null(node.right):
         return Literal(None, node.type)
     if not isinstance(node.left, Literal) or not isinstance(node.right, Literal):
         return node
@@ -129,6 +130,13 @@ def constants_right(node: Expression) -> Expression:
     return Comparison(_MIRRORED[node.operator], node.right, node.left) if turned else node
 
 
+def fit_constant(node: Expression) -> Expression:
+    """A constant has the type of what it is compared with, where it has that value: age > 18.0 is age > 18."""
+    if isinstance(node, Comparison) and isinstance(node.right, Literal) and type_of(node.left) is not node.right.type:
+        return replace(node, right=as_type(node.right, type_of(node.left)) or node.right)
+    return node
+
+
 def fold_comparison(node: Expression) -> Expression:
     """Comparisons of constants, and with NULL."""
     if not isinstance(node, Comparison):
@@ -150,7 +158,7 @@ def truth_comparison(node: Expression) -> Expression:
 def truth_membership(node: Expression) -> Expression:
     """flag IN (true, false) is flag OR NOT flag."""
     if isinstance(node, Membership) and type_of(node.operand) is Type.BOOL:
-        return _any_of(tuple(Comparison("=", node.operand, value) for value in node.values))
+        return _any_of(tuple(node.operand if value == TRUE else Not(node.operand) for value in node.values))
     return node
 
 
@@ -253,6 +261,7 @@ RULES: tuple[Rule, ...] = (
     fold_arithmetic,
     commute,
     constants_right,
+    fit_constant,
     fold_comparison,
     truth_comparison,
     truth_membership,

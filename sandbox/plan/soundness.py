@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from sandbox.plan.literals import LARGEST
 from sandbox.plan.nodes import (
     Arithmetic,
     ColumnRef,
@@ -25,7 +26,6 @@ from sandbox.plan.nodes import (
     SumValues,
     type_of,
 )
-from sandbox.plan.literals import LARGEST
 from sandbox.plan.rewrite import TRUE, normalise
 from sandbox.terms.dataset import Type
 from sandbox.terms.moments import days
@@ -129,8 +129,8 @@ def check_types(expression: Expression) -> None:
         case Literal(value, kind):
             exact = value is None or (type(value) is _VALUE_TYPES[kind])
             _require(exact, "a constant's type")
-            limit = LARGEST if kind is Type.FLOAT else _SIZE_MAX
-            _require(not isinstance(value, int | Fraction) or abs(value) <= limit, "a constant's size")
+            limit = LARGEST if kind is Type.FLOAT else Fraction(_SIZE_MAX)
+            _require(not isinstance(value, int | Fraction) or abs(Fraction(value)) <= limit, "a constant's size")
         case Negation(operand, kind):
             check_types(operand)
             _require(kind.is_number and type_of(operand) is kind, "minus something")

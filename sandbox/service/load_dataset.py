@@ -38,7 +38,8 @@ def begin(enclave: Enclave, actor: Person, dataset: str, files: dict[str, str]) 
     described, text = stewarded(enclave, actor, Action.LOAD_DATASET, dataset)
     tables = {table.name for table in described.tables}
     if set(files) != tables:
-        raise MalformedRequest("files names one file for each table of the description.", tables=sorted(tables))
+        names = ", ".join(sorted(tables))
+        raise MalformedRequest(f"Name one file for each table of the description: {names}.", tables=sorted(tables))
     if not all(_BARE.fullmatch(name) for name in files.values()):
         raise MalformedRequest("A file is named by its bare name in the inbox.", field="files")
     space = enclave.ledger.space(described.unit_space)

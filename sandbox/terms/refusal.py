@@ -113,10 +113,10 @@ class NotNow(Refusal):
 
 class MalformedRequest(NotWellFormed):
     code = "malformed-request"
-    title = "The request is not of the form this address takes."
+    title = "Something is not of the form it must have."
     title_zh = "请求格式不符合要求。"
-    advice = "Compare the named fields with the reference."
-    advice_zh = "请对照参考文档检查所列字段。"
+    advice = "Correct what the reason names; the reference lists what is allowed."
+    advice_zh = "请按原因所述修改；参考文档列出了允许的内容。"
 
 
 class MalformedNumber(NotWellFormed):
@@ -153,6 +153,14 @@ class RequestTooLarge(NotWellFormed):
     advice_zh = "请缩短查询文本或描述文件。"
 
 
+class HomeNotUsable(NotWellFormed):
+    code = "home-not-usable"
+    title = "This folder cannot be used as the home of an enclave."
+    title_zh = "此目录不能用作飞地的主目录。"
+    advice = "`sandbox init` makes a home in a new folder; one `sandbox serve` at a time opens it."
+    advice_zh = "`sandbox init` 在新目录中创建主目录；同一时间只能有一个 `sandbox serve` 使用它。"
+
+
 # -- who is asking -----------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +172,14 @@ class SignInRequired(NotSignedIn):
     advice_zh = "请登录，或向管理员申请新令牌。"
 
 
+class PassphraseWrong(NotSignedIn):
+    code = "passphrase-wrong"
+    title = "The passphrase does not open this enclave."
+    title_zh = "口令无法打开此飞地。"
+    advice = "Check the passphrase. If it is right, the key file was changed: tell the security officer."
+    advice_zh = "请检查口令。若口令无误，则密钥文件已被改动，请告知安全员。"
+
+
 # -- who may -----------------------------------------------------------------------------------------------------------
 
 
@@ -171,8 +187,8 @@ class RoleNotPermitted(NotPermitted):
     code = "role-not-permitted"
     title = "Your role does not include this action."
     title_zh = "您的角色无权执行此操作。"
-    advice = "Ask a person who holds the named role."
-    advice_zh = "请联系具有相应角色的人员。"
+    advice = "Ask a person whose role includes it."
+    advice_zh = "请联系有权执行此操作的人员。"
 
 
 class NotFound(NotPermitted):
@@ -413,7 +429,7 @@ class AnswerPending(NotNow):
 
 class EnclaveBusy(NotNow):
     code = "enclave-busy"
-    title = "The enclave has as many queries in hand as it takes."
+    title = "The enclave is busy."
     title_zh = "飞地正忙。"
     advice = "Try again in a moment."
     advice_zh = "请稍后重试。"

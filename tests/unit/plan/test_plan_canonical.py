@@ -21,8 +21,14 @@ group by sex, urgent
 """
 
 
+PLAN = compile_query(FULL, CLINIC)
+
+
 def document():
-    return plan_json(compile_query(FULL, CLINIC))
+    return plan_json(PLAN)
+
+
+DOCUMENT = document()
 
 
 def test_golden_digests():
@@ -48,7 +54,7 @@ def places(value, path=()):
 
 
 def changed(path, make):
-    value = copy.deepcopy(document())
+    value = copy.deepcopy(DOCUMENT)
     holder = value
     for step in path[:-1]:
         holder = holder[step]
@@ -58,23 +64,22 @@ def changed(path, make):
 
 @pytest.mark.parametrize("wrong", [None, 1.5, [], {}, "zzz", -1, "1/0", "2/4", "1e9", "9" * 5000, True])
 def test_any_place_with_a_wrong_value_is_refused_or_a_different_plan(wrong):
-    original = compile_query(FULL, CLINIC)
-    for path in places(document()):
+    for path in places(DOCUMENT):
         if not path:
             continue
         value = changed(path, lambda holder, step: holder.__setitem__(step, wrong))
-        if value == document():
+        if value == DOCUMENT:
             continue
         try:
             read = read_plan(value)
         except ValueError:
             continue
-        assert read != original
+        assert read != PLAN
         assert plan_json(read) == value
 
 
 def test_missing_and_unknown_fields_are_refused():
-    for path in places(document()):
+    for path in places(DOCUMENT):
         if path and isinstance(path[-1], str):
             with pytest.raises(ValueError, match="plan"):
                 read_plan(changed(path, lambda holder, step: holder.pop(step)))
@@ -110,7 +115,7 @@ def swap(holder, step):
     ids=range(17),
 )
 def test_unsound_or_unordered_plans_are_refused(path, make):
-    with pytest.raises(ValueError, match="plan"):
+    with pytest.raises(ValueError, match=r"plan|bounds"):
         read_plan(changed(path, make))
 
 
@@ -132,8 +137,10 @@ def test_explanations():
         "Reads the table clinic.visits, of at most 1,000,000 rows.",
         "Keeps the rows where (age > 3) AND (city = 'O''Hare').",
         "Groups by sex (2 public keys): 2 groups, all of them returned.",
-        "Measures the sum of cost, clamped to [0, 5000], less 2500 each, in steps of 0.01; how many values cost has;"
-        " the number of rows, each with its own noise.",
+        (
+            "Measures the sum of cost, clamped to [0, 5000], less 2500 each, in steps of 0.01; how many values cost has;"
+            " the number of rows, each with its own noise."
+        ),
         "Counts of one unit of clinic-patients at most 50 rows, in at most 2 groups.",
     ]
     chinese = explain(plan, "zh")

@@ -45,7 +45,6 @@ EXTRAS = [
     "select count(*) from visits limit 1 offset 1",
     "select count(*) from visits v(a, b)",
     "select count(*) from only visits",
-    "select count(*) from visits final",
     "select count(*) from visits at (version => 1)",
     "select count(*) from visits where age between symmetric 9 and 3",
     "select count(*) from visits where age = any (select 1)",

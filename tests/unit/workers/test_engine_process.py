@@ -265,6 +265,17 @@ def test_a_bad_file_is_refused_with_its_place_and_a_bad_order_with_a_constant(en
     assert engine.ask(_load_order(engine, home, "nonsense", {"sales": "bad.csv"}))[-1] == {"failure": "fault"}
 
 
+def test_a_bucket_that_cannot_be_read_is_forfeited_after_the_retries(engine, home):
+    victim = next((home.folder / "store" / "clinic").rglob("visits.0003.rows.parquet"))
+    original = victim.read_bytes()
+    middle = len(original) // 2
+    for broken in (b"", original[:middle] + bytes([original[middle] ^ 1]) + original[middle + 1 :]):
+        victim.write_bytes(broken)
+        assert engine.measure(engine.order(plan())) == FORFEITED
+    victim.write_bytes(original)
+    assert "answer" in engine.measure(engine.order(plan()))
+
+
 def test_bounds_bind_in_the_engine(engine):
     tight = numbers(engine.measure(engine.order(plan(bounds=ContributionBounds(1, 1, 1)))))
     assert [row[1] for row in tight] == [140] * 4  # one row of each unit that has a region
