@@ -6,6 +6,8 @@ no analyst could.
 """
 
 import io
+import re
+import signal
 import tempfile
 import time
 import warnings
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -33,6 +36,8 @@ from sandbox.testing import Enclave, start_enclave
 _DESCRIPTION = Path(__file__).with_name("docs") / "tutorial" / "rand-hie.toml"
 _PURPOSE = "health-research"
 _CAP = 3000.0  # the declared upper bound of meddol
+_PICTURE_WIDTH = 88
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +50,38 @@ class _Question:
     keys: tuple[str, ...]
     exact: Callable[[Any], dict[str, dict[tuple[Any, ...], float]]]
     note: str = ""
+    long: bool = False
 
 
 @click.command("demo")
-def demo_command() -> None:
+@click.option("--save-svg", hidden=True, type=click.Path(dir_okay=False, path_type=Path), help="Also draw a picture.")
+def demo_command(save_svg: Path | None) -> None:
     """Show the whole line on real data: load, ask, refuse, prove. Takes about half a minute; asks nothing."""
-    demo(Console(highlight=False))
+    if save_svg is None:
+        demo(Console(highlight=False))
+        return
+    picture = Console(highlight=False, record=True, width=_PICTURE_WIDTH)
+    demo(picture)
+    drawn = picture.export_svg(title="sandbox demo", code_format=_picture_format(), unique_id="demo")
+    save_svg.write_text(drawn, "utf-8")
+
+
+def _picture_format() -> str:
+    """rich's picture without fonts from elsewhere: it looks the same where nothing may be fetched."""
+    return re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 def demo(console: Console) -> None:
     """Run the demonstration on `console`."""
     began = time.monotonic()
     console.print(Rule("[bold]The trusted data-sharing sandbox, on real data", style="cyan"))
-    with tempfile.TemporaryDirectory(prefix="sandbox-demo-") as folder:
+    with _in_order(), tempfile.TemporaryDirectory(prefix="sandbox-demo-") as folder:
         frame = _read_file()
         source = Path(folder) / "rand-hie.parquet"
         frame.to_parquet(source, index=False)
         _section(console, 1, "An enclave of its own")
         with _waiting(console, "making keys, ledger and store; starting the service, the engine and Ray"):
-            context = start_enclave()
+            context = start_enclave(name="sandbox.demo")
             enclave = context.__enter__()
         try:
             _story(console, enclave, frame, source, Path(folder))
@@ -92,9 +110,11 @@ def _story(console: Console, enclave: Enclave, frame: Any, source: Path, folder:
 
     _section(console, 3, "An analyst asks, within a grant")
     ann = enclave.analyst("ann", org="acme-insurance", datasets=["rand-hie"], purpose=_PURPOSE, epsilon="6")
-    _say(console, 2, f"ann of acme-insurance holds a grant for [bold]rand-hie[/], purpose {_PURPOSE}, ε = 6 in all")
+    _say(console, 2, f"ann of acme-insurance: a grant for [bold]rand-hie[/], purpose {_PURPOSE}, ε = 6")
+    _say(console, 2, "[dim]The column 'exact' is computed from the file, which no analyst ever sees.[/]")
     for question in _QUESTIONS:
-        _ask(console, ann, question, frame)
+        with _out_of_the_picture(console, question.long):
+            _ask(console, ann, question, frame)
 
     _section(console, 4, "What is refused, before any data is touched")
     for title, sql, epsilon in _REFUSED:
@@ -107,18 +127,18 @@ def _story(console: Console, enclave: Enclave, frame: Any, source: Path, folder:
 def _ask(console: Console, ann: Connection, question: _Question, frame: Any) -> None:
     console.print()
     _say(console, 2, f"[bold]{question.title}[/]")
-    console.print(Syntax(question.sql, "sql", background_color="default", padding=(0, 4)))
+    console.print(Syntax(question.sql, "sql", background_color="default", padding=(0, 4), word_wrap=True))
     query = ann.query(question.sql, purpose=_PURPOSE, epsilon=question.epsilon)
     quote = query.check()
     cost = f"ρ = {quote.cost['amount']} (ε = {question.epsilon})"
-    _say(console, 2, f"check: costs {cost}; {_more(quote.accounts)}. No data was touched, nothing spent.")
+    _say(console, 2, f"check: {cost}; {_more(quote.accounts)}; nothing was spent")
     with _waiting(console, "measuring; the answer appears at the tick of the release clock"):
         release = query.run().result(timeout=60)
     release.verify()
-    console.print(_table(release, question, frame))
+    console.print(Padding(_table(release, question, frame), (0, 0, 0, 2), expand=False))
     if question.note:
         _say(console, 2, f"[dim]{question.note}[/]")
-    if question is _QUESTIONS[0]:
+    if question.long:
         _chart(console, release, "people")
     index = release.receipt["index"]
     _say(console, 2, f"cost ρ = {release.cost['amount']}; certificate signed, entry {index} of the log, proof verified")
@@ -133,12 +153,12 @@ def _table(release: Release, question: _Question, frame: Any) -> Table:
     """Private value, 95 % interval, and what the file says."""
     rows = release.to_pylist()
     exact = question.exact(frame)
-    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=True)
+    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
     for key in question.keys:
         table.add_column(key, justify="right")
     for measure in exact:
         table.add_column(measure, justify="right", style="cyan", no_wrap=True)
-        table.add_column("95 % interval", justify="right", no_wrap=True)
+        table.add_column("95 % interval", justify="right")
         table.add_column("exact", justify="right", style="dim")
     intervals = {measure: release.interval(measure, 0.95) for measure in exact}
     for number, row in enumerate(rows):
@@ -171,7 +191,7 @@ def _chart(console: Console, release: Release, measure: str) -> None:
 
 def _refused(console: Console, ann: Connection, title: str, sql: str, epsilon: str) -> None:
     console.print()
-    _say(console, 2, f"[bold]{title}[/]: [dim]{sql}[/]" + (f"  (ε = {epsilon})" if epsilon != "1" else ""))
+    _say(console, 2, f"[bold]{title}[/]: [dim]{sql}[/]")
     before = [account["spent"] for account in ann.accounts()]
     try:
         ann.query(sql, purpose=_PURPOSE, epsilon=epsilon).run().result(timeout=60)
@@ -222,7 +242,7 @@ def _read_file() -> Any:
 
 def _say(console: Console, indent: int, text: str) -> None:
     """A sentence that wraps under its own beginning."""
-    console.print(Padding(Text.from_markup(text), (0, 0, 0, indent)))
+    console.print(Padding(Text.from_markup(text), (0, 0, 0, indent), expand=False))
 
 
 def _section(console: Console, number: int, title: str) -> None:
@@ -231,8 +251,37 @@ def _section(console: Console, number: int, title: str) -> None:
 
 
 @contextmanager
+def _in_order() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal end the demonstration once, and let it take down what it has set up."""
+
+    def end(_number: int, _frame: object) -> None:
+        for ending in _ENDINGS:
+            signal.signal(ending, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {ending: signal.signal(ending, end) for ending in _ENDINGS}
+    try:
+        yield
+    finally:
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
+
+
+@contextmanager
+def _out_of_the_picture(console: Console, out: bool) -> Iterator[None]:
+    """What is printed here is not recorded, if it is `out`."""
+    recording, console.record = console.record, console.record and not out
+    try:
+        yield
+    finally:
+        console.record = recording
+
+
+@contextmanager
 def _waiting(console: Console, what: str) -> Iterator[None]:
-    if console.is_terminal:
+    if console.record:
+        yield
+    elif console.is_terminal:
         with console.status(f"  {what} …"):
             yield
     else:
@@ -243,7 +292,9 @@ def _waiting(console: Console, what: str) -> Iterator[None]:
 @contextmanager
 def _progress(console: Console) -> Iterator[Progress]:
     columns = (SpinnerColumn(), TextColumn("  {task.description:<24}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=console.record or not console.is_terminal
+    ) as progress:
         yield progress
 
 
@@ -272,6 +323,8 @@ _QUESTIONS = (
         "1",
         ("plan",),
         _by_plan,
+        "About one interval in twenty misses the exact value: that is what 95 % means.",
+        long=True,
     ),
     _Question(
         "Mean medical expense of adults by study year",
@@ -279,7 +332,7 @@ _QUESTIONS = (
         "2",
         ("year",),
         _mean_by_year,
-        "Expenses count up to $3,000 a year, the bound the steward declared; the exact column is capped in the same way.",
+        "Expenses above $3,000 a year count as $3,000, in both columns.",
     ),
     _Question(
         "Total visits to a physician by sex",
@@ -294,5 +347,5 @@ _REFUSED = (
     ("Rows", 'select * from "rand-hie".years', "1"),
     ("A column that is not there", 'select avg(medol) from "rand-hie".years', "1"),
     ("A function that is not there", 'select mystery(meddol) from "rand-hie".years', "1"),
-    ("More than the budget", 'select count(*) from "rand-hie".years where year = 1', "6"),
+    ("More than the budget (ε = 6)", 'select count(*) from "rand-hie".years', "6"),
 )

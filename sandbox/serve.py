@@ -79,7 +79,13 @@ def init_command(home: Path, name: str, passphrase_file: str | None) -> None:
 @click.command("serve")
 @click.argument("home", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8440, show_default=True, type=click.IntRange(0, 65_535), help="Port to listen on; 0 takes a free one.")
+@click.option(
+    "--port",
+    default=8440,
+    show_default=True,
+    type=click.IntRange(0, 65_535),
+    help="Port to listen on; 0 takes a free one.",
+)
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 256), help="Ray workers.")
 @click.option(
     "--tick-ms", default=250, show_default=True, type=click.IntRange(10, 60_000), help="The release clock's tick."
@@ -133,6 +139,8 @@ def serve(options: ServeOptions, passphrase: bytes) -> int:
         PassphraseWrong, EnclaveSealed: a key does not open.
     """
     root = open_root(options.home, passphrase)
+    if not HomePaths(options.home).ledger.is_file():
+        raise EnclaveSealed("The ledger is missing; only `sandbox init` makes one.")
     with _only_one(options.home), _runtime(options.home) as runtime:
         ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0)
         return _Supervisor(options, root, runtime).run()
@@ -303,14 +311,16 @@ def _runtime(home: Path) -> Iterator[Path]:
         record.unlink(missing_ok=True)
 
 
-def _clear_stale(record: Path) -> None:
+def _clear_stale(home: Path) -> None:
+    """Remove the folder of a run of this home that was killed; what a copied home's record names belongs to the other."""
     try:
-        folder = Path(json.loads(record.read_bytes())["runtime"])
+        found = json.loads(HomePaths(home).run.read_bytes())
+        folder, owner = Path(found["runtime"]), Path(found["home"])
     except FileNotFoundError:
         return
     except (ValueError, KeyError, TypeError):
         raise EnclaveSealed("run.json is not readable; remove it if no enclave runs in this home.") from None
-    if folder.name.startswith(_RUNTIME_PREFIX) and not folder.is_symlink() and folder.is_dir():
+    if owner == home and folder.name.startswith(_RUNTIME_PREFIX) and not folder.is_symlink() and folder.is_dir():
         if folder.stat().st_uid != os.getuid():
             raise EnclaveSealed("run.json names a folder of another user.")
         shutil.rmtree(folder, ignore_errors=True)

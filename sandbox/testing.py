@@ -32,6 +32,7 @@ from typing import Any
 
 from sandbox.adapters.home import HomePaths, create_home
 from sandbox.client.connection import Connection
+from sandbox.client.inbox import in_inbox
 from sandbox.proof.sealing import derive
 from sandbox.terms.refusal import EnclaveNotReady, NotFound
 
@@ -44,6 +45,7 @@ _ADDRESS = re.compile(r"http://\S+")
 def start_enclave(
     *,
     home: Path | None = None,
+    name: str = "test.enclave",
     tick_ms: int = 250,
     clock: bool = True,
     workers: int = 2,
@@ -52,14 +54,16 @@ def start_enclave(
 ) -> Iterator["Enclave"]:
     """A running enclave, stopped and (where its home was made here) removed at the end.
 
-    `tick_ms` is the release clock's tick and `clock=False` runs without it, as only benchmarks may; `timeout` seconds
-    are allowed until it is ready.
+    `name` is its log's origin, `tick_ms` the release clock's tick; `clock=False` runs without the clock, as only
+    benchmarks may; `timeout` seconds are allowed until it is ready.
 
     Raises:
         EnclaveNotReady: it did not start in time.
     """
     folder = Path(tempfile.mkdtemp(prefix="sandbox-")) if home is None else home
-    enclave = Enclave(folder / "home", tick_ms=tick_ms, clock=clock, workers=workers, private_network=private_network)
+    enclave = Enclave(
+        folder / "home", name=name, tick_ms=tick_ms, clock=clock, workers=workers, private_network=private_network
+    )
     try:
         enclave.start(timeout)
         yield enclave
@@ -72,8 +76,11 @@ def start_enclave(
 class Enclave:
     """One enclave: its process, and people who are signed in to it."""
 
-    def __init__(self, home: Path, *, tick_ms: int, clock: bool, workers: int, private_network: bool) -> None:
+    def __init__(
+        self, home: Path, *, name: str, tick_ms: int, clock: bool, workers: int, private_network: bool
+    ) -> None:
         self.home = home
+        self.name = name
         self.url = ""
         self.stderr: list[str] = []
         self.process: subprocess.Popen[str] | None = None
@@ -227,16 +234,9 @@ class Enclave:
         progress: Callable[[str, int, int], None] | None = None,
     ) -> dict[str, Any]:
         """Load a new version of a registered dataset."""
-        inbox = HomePaths(self.home).inbox
-        copies: dict[str, str] = {}
-        try:
-            for table, path in files.items():
-                copies[table] = f"{secrets.token_hex(8)}-{Path(path).name}"
-                shutil.copyfile(path, inbox / copies[table])
+        paths = {table: Path(path) for table, path in files.items()}
+        with in_inbox(HomePaths(self.home).inbox, paths) as copies:
             return self.steward(self._stewards[dataset]).load(dataset, copies, progress=progress)
-        finally:
-            for copy in copies.values():
-                (inbox / copy).unlink(missing_ok=True)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 
@@ -244,7 +244,7 @@ class Enclave:
         from sandbox.wiring import found_enclave
 
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        root = create_home(self.home, "test.enclave", self._passphrase.encode())
+        root = create_home(self.home, self.name, self._passphrase.encode())
         self._tokens["administrator"] = found_enclave(self.home, derive(root, "control"))
 
     def _connection(self, name: str) -> Connection:

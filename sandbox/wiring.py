@@ -22,6 +22,7 @@ from sandbox.adapters.home import ControlKeys, HomePaths, open_control_keys, rea
 from sandbox.adapters.sqlite_ledger import SqliteLedger
 from sandbox.adapters.system_clock import SystemClock
 from sandbox.faces.http.app import create_app
+from sandbox.faces.http.connections import BoundedConnection
 from sandbox.service import people, recover
 from sandbox.service.enclave import Enclave, Settings
 from sandbox.service.ports import EngineStatus, Entry
@@ -57,7 +58,11 @@ def main() -> int:
     settings = Settings(
         public["name"], public["origin"], public["log_key"], int(bootstrap["tick_ms"]), bool(bootstrap["clock_on"])
     )
-    ledger = _ledger(home, keys, public)
+    try:
+        ledger = _ledger(home, keys, public)
+    except (EnclaveSealed, AuditUnavailable) as refusal:
+        print(f"sandbox sealed: {refusal.detail}", file=sys.stderr, flush=True)  # noqa: T201
+        return 1
     enclave = _enclave(ledger, keys, public, runtime / ENGINE_SOCKET, settings)
     state = _State(enclave)
     state.check_books(ledger)
@@ -77,7 +82,7 @@ def main() -> int:
             date_header=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=5,
-            http="h11",
+            http=BoundedConnection,
             ws="none",
             h11_max_incomplete_event_size=28_672,  # the face refuses long headers itself, at 16 KiB
         )
@@ -154,7 +159,7 @@ def _ledger(home: Path, keys: ControlKeys, public: dict[str, str]) -> SqliteLedg
 def _enclave(
     ledger: SqliteLedger, keys: ControlKeys, public: dict[str, str], engine: Path, settings: Settings
 ) -> Enclave:
-    pool = ThreadPoolExecutor(max_workers=2 * settings.max_running + 4, thread_name_prefix=public["name"])
+    pool = ThreadPoolExecutor(max_workers=2 * settings.max_running + settings.max_loads + 2, thread_name_prefix=public["name"])
     return Enclave(
         ledger=ledger,
         compute=EngineSocket(engine, keys.order),

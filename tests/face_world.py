@@ -3,6 +3,7 @@
 SQL steers it: `refuse:<code>` is refused with that code, `fault` breaks inside, anything else is answered.
 """
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ from sandbox.service import (
 from sandbox.terms.answer import Answer, CountColumn, KeyColumn, MeanColumn, Noise, SumColumn
 from sandbox.terms.canonical import digest
 from sandbox.terms.dataset import Type
+from sandbox.terms.loss import UNITS
 from sandbox.terms.people import Person, Role
 from sandbox.terms.refusal import (
     AnswerPending,
@@ -61,6 +63,10 @@ CANARY = "row-value-canary-4711"
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 TOKENS = {f"token-of-{role.value}": Person(role.value, "acme", role) for role in Role}
 SCALE = Noise("discrete gaussian", (3.0).hex())
+
+
+LOSS = {"mode": "zcdp", "units": str(18 * UNITS // 1000), "delta": "0"}
+STATED = {"grant": "g_1", "dataset": "clinic", "data_version": 1, "manifest": "ab" * 32}
 
 
 class Doc(dict[str, Any]):
@@ -116,6 +122,13 @@ class World:
             "checkpoint": self.note(),
             "proof": [item.hex() for item in proof],
         }
+
+    def read_entry(self, index: int) -> dict[str, Any]:
+        entry: dict[str, Any] = json.loads(self.entries[index])
+        return entry
+
+    def stated(self, receipt: dict[str, Any]) -> dict[str, Any]:
+        return receipt | {"entry": self.entries[receipt["index"]].decode()}
 
 
 def steer(sql: str) -> None:
@@ -253,7 +266,7 @@ def load_view(world: World, _: Person, load: str) -> Doc:
         return Doc(
             id=load, state="refused", phase="", done=4, total=4, version=None, problem=world.load_problem.problem()
         )
-    version = {"dataset": "clinic", "number": 1, "manifest": "ab" * 32}
+    version = {"dataset": "clinic", "version": 1, "manifest": "ab" * 32}
     return Doc(id=load, state="done", phase="", done=4, total=4, version=version, problem=None)
 
 
@@ -346,7 +359,9 @@ def submit(world: World, actor: Person, request: Any, idempotency_key: str) -> D
             raise IdempotencyKeyReused
         return world.queries[query]
     query = f"q_{len(world.queries) + 1}"
-    receipt = world.append("query.reserved", {"query": query, "order": f"o_{query}"})
+    reused = "again" in request.sql
+    own = {"of": "q_first"} if reused else {"order": f"o_{query}", "loss": LOSS}
+    receipt = world.append("query.reused" if reused else "query.reserved", {"query": query} | STATED | own)
     world.keys[idempotency_key] = (body, query)
     world.queries[query] = Doc(
         id=query,
@@ -354,8 +369,8 @@ def submit(world: World, actor: Person, request: Any, idempotency_key: str) -> D
         dataset="clinic",
         purpose=request.purpose,
         epsilon=request.epsilon,
-        reused="again" in request.sql,
-        cost=cost(request.epsilon, "0" if "again" in request.sql else "0.018"),
+        reused=reused,
+        cost=cost(request.epsilon, "0" if reused else "0.018"),
         accepted_at="2026-03-01T09:30:00.000000Z",
         visible_at="2026-03-01T09:30:00.250000Z",
         receipt=receipt,
@@ -392,21 +407,26 @@ def release(world: World, actor: Person, query: str) -> Doc:
         raise AnswerPending(visible_at=seen["visible_at"])
     if seen["state"] == "failed":
         raise MeasurementForfeited(spent=seen["cost"]["amount"])
-    document = answer(f"o_{query}").to_json()
+    measured = "q_first" if seen["reused"] else query
+    document = answer(f"o_{measured}").to_json()
     facts = {
         "format": "sandbox/certificate/v1",
-        "query": query,
-        "order": f"o_{query}",
+        "query": measured,
+        "order": f"o_{measured}",
+        "loss": LOSS,
         "answer": digest(document),
         "log": {"index": seen["receipt"]["index"], "origin": "enclave.test"},
+        **STATED,
     }
-    settled = world.append("query.committed", {"query": query, "order": f"o_{query}", "answer": digest(document)})
+    certificate = sign_certificate(facts, world.release_key)
+    released = digest({"answer": document, "certificate": certificate})
+    settled = world.append("query.committed", {"query": measured, "order": f"o_{measured}", "answer": released})
     return Doc(
         id=query,
         answer=document,
-        certificate=sign_certificate(facts, world.release_key),
-        receipt=settled,
-        reserved_receipt=seen["receipt"],
+        certificate=certificate,
+        receipt=world.stated(settled),
+        reserved_receipt=world.stated(seen["receipt"]),
         cost=seen["cost"],
         reused=seen["reused"],
     )

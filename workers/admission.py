@@ -34,7 +34,7 @@ class Admission:
             order = MeasureOrder.from_json(document)
         except (KeyError, ValueError, TypeError):
             raise OrderRefused from None
-        if order.to_json() != document:
+        if canonical_bytes(order.to_json()) != body:
             raise OrderRefused
         self._use(order.id, order.boot)
         return order
@@ -50,7 +50,7 @@ class Admission:
             order = LoadOrder.from_json(document)
         except (KeyError, ValueError, TypeError):
             raise OrderRefused from None
-        if order.to_json() != document:
+        if canonical_bytes(order.to_json()) != body:
             raise OrderRefused
         self._use(order.id, order.boot)
         return order

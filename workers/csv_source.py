@@ -32,6 +32,7 @@ def csv_batches(file: BinaryIO, place: Place, wanted: Mapping[str, Type], rows_m
     """The wanted columns of a CSV file, batch by batch. `rows_max` is the caller's to enforce: CSV declares no size."""
     del rows_max
     header = _header(file, place)
+    _check_quotes(file, place)
     positions = match_columns(header, wanted, place)
     ragged: list[int | None] = []
 
@@ -88,6 +89,16 @@ def _header(file: BinaryIO, place: Place) -> list[str]:
     if not names:
         raise place.refusal(expected)
     return names
+
+
+def _check_quotes(file: BinaryIO, place: Place) -> None:
+    """A quote that nobody closes makes one cell of the rest of the file, rows and all, and Arrow takes it for good."""
+    quotes = 0
+    while block := file.read(_BLOCK):
+        quotes += block.count(b'"')
+    file.seek(0)
+    if quotes % 2:
+        raise place.refusal("double quotes that are closed, and doubled inside quoted cells")
 
 
 def _parsed(text: pa.Array, type_: Type, place: Place) -> pa.Array:

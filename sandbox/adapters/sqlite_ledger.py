@@ -167,7 +167,7 @@ class SqliteLedger:
     def reserve(self, reservation: Reservation, entry: Entry) -> tuple[QueryRecord, Receipt]:
         _expect(entry, stated_facts.QUERY_RESERVED)
         with self._write() as connection:
-            earlier = self._queries.earlier(connection, reservation)
+            earlier = self._earlier(connection, reservation)
             if earlier is not None:
                 return earlier, sqlite_log.receipt(connection, earlier.entry)
             _check_grant(connection, reservation)
@@ -177,7 +177,7 @@ class SqliteLedger:
     def reuse(self, reservation: Reservation, entry: Entry) -> tuple[QueryRecord, Receipt] | None:
         _expect(entry, stated_facts.QUERY_REUSED)
         with self._write() as connection:
-            earlier = self._queries.earlier(connection, reservation)
+            earlier = self._earlier(connection, reservation)
             if earlier is not None:
                 return earlier, sqlite_log.receipt(connection, earlier.entry)
             _check_grant(connection, reservation)
@@ -191,6 +191,9 @@ class SqliteLedger:
     def forfeit(self, order: str, entry: Entry) -> Receipt:
         _expect(entry, stated_facts.QUERY_FORFEITED)
         return self._settle(order, QueryState.FORFEITED, None, entry, {})
+
+    def _earlier(self, connection: sqlite3.Connection, asked: Reservation) -> QueryRecord | None:
+        return self._queries.earlier(connection, asked.person, asked.idempotency_key, asked.body_digest)
 
     def _record(
         self, connection: sqlite3.Connection, reservation: Reservation, entry: Entry, reused_of: str | None
@@ -265,6 +268,10 @@ class SqliteLedger:
     def query(self, query: str) -> QueryRecord | None:
         with self._read() as connection:
             return self._queries.by_id(connection, query)
+
+    def known(self, person: str, idempotency_key: str, body_digest: str) -> QueryRecord | None:
+        with self._read() as connection:
+            return self._queries.earlier(connection, person, idempotency_key, body_digest)
 
     def queries(self, person: str | None = None, limit: int = 100) -> Sequence[QueryRecord]:
         with self._read() as connection:

@@ -42,7 +42,7 @@ class Queries:
         )
         return seal(self._key, text.encode(), reservation.query)
 
-    def earlier(self, connection: sqlite3.Connection, reservation: Reservation) -> QueryRecord | None:
+    def earlier(self, connection: sqlite3.Connection, person: str, key: str, body: str) -> QueryRecord | None:
         """The query that this person recorded before under the same idempotency key, if any.
 
         Raises:
@@ -50,11 +50,11 @@ class Queries:
         """
         found = connection.execute(
             _RECORDS + "WHERE queries.person = ? AND queries.idempotency = ?",
-            (reservation.person, _digest(reservation.idempotency_key)),
+            (person, _digest(key)),
         ).fetchone()
         if found is None:
             return None
-        if found["body"] != _digest(reservation.body_digest):
+        if found["body"] != _digest(body):
             raise IdempotencyKeyReused("This Idempotency-Key of yours was used with another request.")
         return self.record(found)
 
@@ -146,8 +146,6 @@ class Queries:
         Raises:
             ProofFailed: its sealed cells were changed.
         """
-        reused = row["reused_of"] is not None
-        settled = row["entry"] if reused else row["settled_entry"]
         answer = row["answer"]
         return QueryRecord(
             row["id"],
@@ -157,12 +155,12 @@ class Queries:
             row["dataset"],
             row["outcome"] or QueryState.RESERVED,
             Loss(Mode(row["mode"]), row["units"], row["delta"]),
-            reused,
+            row["reused_of"] is not None,
             self._open(row["request"], row["id"]),
             read_time(row["accepted_at"]),
             read_time(row["visible_at"]),
             row["entry"],
-            settled,
+            row["settled_entry"],
             self._open(answer, row["answer_order"]) if answer is not None else None,
         )
 

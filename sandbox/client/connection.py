@@ -221,7 +221,10 @@ class Connection:
             AnswerPending: not out yet. MeasurementForfeited: it never will be; the loss stays spent.
         """
         pins = self.pins
-        return Release.from_json(self.transport.json("GET", f"/v1/releases/{_segment(query)}"), pins)
+        found = Release.from_json(self.transport.json("GET", f"/v1/releases/{_segment(query)}"), pins)
+        if found.id != query:
+            raise Fault("The enclave answered with the release of another query.")
+        return found
 
     # -- the log -------------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.client.credentials import Pins
-from sandbox.client.receipts import check_receipt
+from sandbox.client.receipts import check_entry
 from sandbox.privacy.accuracy import interval
 from sandbox.proof.certificate import verify_certificate
 from sandbox.proof.signing import VerifyingKey
 from sandbox.terms.answer import Answer, AnswerColumn, KeyColumn
 from sandbox.terms.canonical import digest
 from sandbox.terms.dataset import KeyValue
+from sandbox.terms.loss import units_text
 from sandbox.terms.refusal import Fault, ProofFailed
 
 
@@ -107,8 +108,9 @@ class Release:
     def verify(self) -> None:
         """Check every proof that came along, against the keys pinned when the connection was made.
 
-        The certificate is signed by the release key and speaks of this answer; both log entries are included under
-        checkpoints signed by the log key; the certificate names the entry that reserved the loss.
+        The certificate is signed by the release key and speaks of this answer. Both log entries are included under
+        checkpoints signed by the log key, and they say the same: one settled the certified order with this very answer;
+        the other is this query's own, and reserved the certified loss, or reused the certified answer for nothing.
 
         Raises:
             ProofFailed: naming the first thing that does not hold.
@@ -117,13 +119,36 @@ class Release:
         log = facts.get("log")
         if not isinstance(log, dict) or log.get("origin") != self.pins.origin:
             raise ProofFailed("The certificate speaks of another log.")
-        if facts.get("answer") != digest(self.answer.to_json()):
+        answer = self.answer.to_json()
+        if facts.get("answer") != digest(answer):
             raise ProofFailed("The certificate speaks of another answer.")
         if facts.get("order") != self.answer.order:
             raise ProofFailed("The certificate speaks of another order.")
-        if facts.get("query") != self.id and not self.reused:
-            raise ProofFailed("The certificate speaks of another query.")
-        check_receipt(self.receipt, self.pins)
-        check_receipt(self.reserved_receipt, self.pins)
-        if log.get("index") != self.reserved_receipt.get("index") and not self.reused:
-            raise ProofFailed("The certificate and the receipt name different entries of the log.")
+        released = digest({"answer": answer, "certificate": self.certificate})
+        settled = {"query": facts.get("query"), "order": facts.get("order"), "answer": released}
+        _expect(check_entry(self.receipt, self.pins), "query.committed", settled)
+        own = {"query": self.id} | {name: facts.get(name) for name in ("grant", "dataset", "data_version", "manifest")}
+        entry = check_entry(self.reserved_receipt, self.pins)
+        if self.reused:
+            _expect(entry, "query.reused", own | {"of": facts.get("query")})
+        else:
+            _expect(entry, "query.reserved", own | {"order": facts.get("order"), "loss": facts.get("loss")})
+            if (log.get("index"), facts.get("query")) != (self.reserved_receipt["index"], self.id):
+                raise ProofFailed("The certificate and the receipt name different entries of the log.")
+        if self.cost.get("amount") != ("0" if self.reused else _amount(facts)):
+            raise ProofFailed("The cost shown is not the one in the log.")
+
+
+def _expect(entry: dict[str, Any], kind: str, facts: dict[str, Any]) -> None:
+    if entry["kind"] != kind:
+        raise ProofFailed(f"The log's entry is {entry['kind']}, not {kind}.")
+    for name, value in facts.items():
+        if value is None or entry["facts"].get(name) != value:
+            raise ProofFailed(f"The log's entry {kind} and the certificate differ in {name}.")
+
+
+def _amount(facts: dict[str, Any]) -> str:
+    try:
+        return units_text(int(facts["loss"]["units"]))
+    except (KeyError, TypeError, ValueError):
+        raise ProofFailed("The certificate does not state its loss.") from None

@@ -244,6 +244,7 @@ _LAWS: dict[str, _Law] = {
     "version.loaded": Books.loaded,
     "load.refused": Books.counted,
     "grant.given": Books.given,
+    "query.attached": Books.counted,
     "query.checked": Books.counted,
     "query.refused": Books.counted,
     "query.reserved": Books.reserved,

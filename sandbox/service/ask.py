@@ -17,7 +17,7 @@ from sandbox.service.access import datasets_of, own_grants, require, require_gra
 from sandbox.service.audit import PURPOSE_LIMIT, is_label
 from sandbox.service.enclave import Enclave
 from sandbox.terms.canonical import digest
-from sandbox.terms.dataset import Account, UnitSpace, Version
+from sandbox.terms.dataset import Account, Table, UnitSpace, Version
 from sandbox.terms.loss import decimal_text, parse_decimal
 from sandbox.terms.people import Grant, Person
 from sandbox.terms.refusal import DatasetNotLoaded, Fault, MalformedRequest, RequestTooLarge
@@ -49,6 +49,7 @@ class Question:
 
     plan: Plan
     plan_digest: str
+    table: Table
     space: UnitSpace
     version: Version
     grants: tuple[Grant, ...]
@@ -100,8 +101,8 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
     known = {dataset.name: dataset for dataset in datasets_of(enclave, actor, grants)}
     plan = compile_query(request.sql, known)
     fitting = require_grant(enclave, actor, action, plan.dataset, request.purpose, grants)
-    space = enclave.ledger.space(plan.unit_space)
-    if space is None:
+    space, table = enclave.ledger.space(plan.unit_space), known[plan.dataset].table(plan.table)
+    if space is None or table is None:
         raise Fault
     version = enclave.ledger.version(plan.dataset)
     if version is None:
@@ -111,6 +112,7 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
     return Question(
         plan,
         plan_digest(plan),
+        table,
         space,
         version,
         _most_left_first(enclave, space.name, fitting),

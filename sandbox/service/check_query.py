@@ -77,7 +77,7 @@ def _quote(enclave: Enclave, actor: Person, question: Question) -> Quote:
             if is_own(account.kind)
         ),
         errors=tuple(_error(item) for item in expected_error(plan, question.spec, LEVEL)),
-        wait_ms=slot_ms(plan, enclave.settings.tick_ms),
+        wait_ms=slot_ms(plan, question.table, enclave.settings.tick_ms),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is in hand right now, in memory only: running queries, loads, and recent idempotency keys.
+"""What is in hand right now, in memory only: running queries, loads, and the keys of submissions that met a running one.
 
 A crash forgets all of it; the ledger then says what was reserved, and `recover` forfeits that. Nothing here is ever
 the authority on money or answers.
@@ -79,7 +79,7 @@ class Desk:
             return len(self._running), sum(item.person == person for item in self._running.values())
 
     def remember(self, person: str, key: str, body: str, query: str) -> None:
-        """An idempotency key and the query it stands for."""
+        """The idempotency key of a submission that met a running query, and that query."""
         with self.lock:
             self._keys[person, key] = (body, query)
             self._keys.move_to_end((person, key))
@@ -92,6 +92,10 @@ class Desk:
             return self._keys.get((person, key))
 
     # -- loads
+
+    def loads_running(self) -> int:
+        with self.lock:
+            return sum(view.state == "running" for _, _, view in self._loads.values())
 
     def begin_load(self, owner: str, dataset: str, view: LoadView) -> bool:
         """False, and nothing begun, while another load of the dataset runs."""

@@ -12,7 +12,7 @@ from sandbox.service.ports import Clock, Compute, Ledger
 
 class Runner(Protocol):
     """A small thread pool. A query holds two of its threads until it is settled and a load holds one, so it has at
-    least 2 · max_running + 2; with fewer, queries settle late but never wrongly."""
+    least 2 · max_running + max_loads; with fewer, queries settle late but never wrongly."""
 
     def submit(self, job: Callable[[], None], /) -> object:
         """Run `job` soon, on another thread. Raises RuntimeError when the pool is closed."""
@@ -23,7 +23,8 @@ class Settings:
     """What an operator sets.
 
     `origin` names the log, `log_key` is its verifier key (vkey text). `clock_on` False is for benchmarks only; every
-    certificate shows it. At most `max_running` queries are unsettled at a time, `max_running_per_person` for one person.
+    certificate shows it. At most `max_running` queries are unsettled at a time, `max_running_per_person` for one person,
+    and at most `max_loads` loads run: loads take hours, and must leave engine and threads to queries.
     """
 
     name: str
@@ -33,10 +34,11 @@ class Settings:
     clock_on: bool = True
     max_running: int = 16
     max_running_per_person: int = 4
+    max_loads: int = 2
 
     def __post_init__(self) -> None:
-        if min(self.tick_ms, self.max_running, self.max_running_per_person) < 1:
-            raise ValueError("the tick and the limits of running queries are at least 1")
+        if min(self.tick_ms, self.max_running, self.max_running_per_person, self.max_loads) < 1:
+            raise ValueError("the tick and the limits of running queries and loads are at least 1")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

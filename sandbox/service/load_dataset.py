@@ -33,7 +33,7 @@ def begin(enclave: Enclave, actor: Person, dataset: str, files: dict[str, str]) 
     """Start loading `files` (table to bare file name in the inbox) as the dataset's next version.
 
     Raises:
-        RoleNotPermitted, NotFound, MalformedRequest, EnclaveBusy (another load of it runs), EnclaveNotReady.
+        RoleNotPermitted, NotFound, MalformedRequest, EnclaveBusy (another load of it runs, or too many others), EnclaveNotReady.
     """
     described, text = stewarded(enclave, actor, Action.LOAD_DATASET, dataset)
     tables = {table.name for table in described.tables}
@@ -49,6 +49,8 @@ def begin(enclave: Enclave, actor: Person, dataset: str, files: dict[str, str]) 
     view_ = LoadView(f"load_{ULID.from_datetime(enclave.clock.now())}", "running")
     with enclave.desk.lock:
         current = enclave.ledger.version(dataset)
+        if enclave.desk.loads_running() >= enclave.settings.max_loads:
+            raise EnclaveBusy("As many loads are running as the enclave takes at a time.")
         if not enclave.desk.begin_load(actor.name, dataset, view_):
             raise EnclaveBusy("Another load of this dataset is running.")
     order = LoadOrder(
@@ -91,9 +93,9 @@ def _run(enclave: Enclave, load: _Load) -> None:
     try:
         try:
             version = _checked(load.order, enclave.compute.load(load.order, progress))
-        except SandboxError as refusal:
-            shown = refusal if isinstance(refusal, FileNotUsable) else Fault()
-            state = "refused" if isinstance(refusal, FileNotUsable) else "failed"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the steward sees a fault, and the log has its entry
+            shown = error if isinstance(error, FileNotUsable) else Fault()
+            state = "refused" if shown is error else "failed"
             ended = replace(latest, state=state, problem=shown.problem())
             facts = {"dataset": load.order.dataset, "code": shown.code}
             enclave.ledger.append(entry(enclave, load.actor, "load.refused", facts))

@@ -37,6 +37,13 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryReceipt(Receipt):
+    """A receipt with the entry's canonical text: only for those whom the entry concerns."""
+
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reservation:
     """What the reserving transaction takes from every account it touches, and for what.
 
@@ -71,7 +78,8 @@ class QueryState:
 @dataclass(frozen=True, slots=True)
 class QueryRecord:
     """A query as the ledger holds it. `request` is what was asked (sql, purpose, epsilon, quote), opened from its
-    sealed form; `answer` the committed answer document, or None before that and after a forfeit."""
+    sealed form; `answer` the committed answer document, or None before that and after a forfeit. `entry` is this
+    query's own, `settled_entry` the one that settled its order: for a reused answer that of the first query."""
 
     id: str
     order: str
@@ -149,6 +157,9 @@ class Ledger(Protocol):
         """The space's account and those of the named owners, outermost first."""
 
     def query(self, query: str) -> QueryRecord | None: ...
+    def known(self, person: str, idempotency_key: str, body_digest: str) -> QueryRecord | None:
+        """The query that this person recorded under the key. Raises IdempotencyKeyReused for another body."""
+
     def queries(self, person: str | None = None, limit: int = 100) -> Sequence[QueryRecord]: ...
     def size(self) -> int: ...
     def entries(self, start: int, end: int) -> Sequence[bytes]:

@@ -1,4 +1,4 @@
-"""When an answer comes out: a function of the plan and of the declared size of its table, never of the rows.
+"""When an answer comes out: a function of the plan and of the declared sizes of its table, never of the rows.
 
 A query is accepted at some moment; it is settled one slot later, or, when the engine is late, two, four or eight slots
 later, and forfeited at the last. Until then nothing that anybody can see depends on whether, when or how the engine came
@@ -23,6 +23,7 @@ from sandbox.plan.nodes import (
     Plan,
     SumValues,
 )
+from sandbox.terms.dataset import Table, Type
 
 BASE_MS = 1_000
 """Signing, socket, handing buckets to warm actors, unwrapping keys, opening files, one ledger write: tens of
@@ -32,6 +33,16 @@ ROW_COLUMN_NS = 60
 """Decrypt, decode, filter and bound one value. The spike behind design §6 took about 15 ns a row and column on one of
 two cores; four times that keeps neighbours on the machine from moving an answer to the next slot."""
 
+ROW_NODE_NS = 10
+"""One operator of an expression on one row: an analyst may write hundreds of them. Measured: at most 4 ns."""
+
+ROW_LISTED_NS = 2
+"""One value of an IN list on one row. Measured: 0.4 ns."""
+
+TEXT_BYTE_NS = 5
+"""Decrypt and decode one byte of text that has no declared keys, all texts being different and of one unit, and so in
+one bucket. Lengths count characters, each taken for the four bytes that UTF-8 needs at most."""
+
 GROUP_VECTOR_US = 100
 """One exact draw of the discrete Gaussian or Laplace and its finishing; OpenDP takes 10 to 40 µs."""
 
@@ -39,16 +50,29 @@ DOUBLINGS = 3
 """How often a late engine moves an answer to the next slot before the loss is forfeited."""
 
 
-def slot_ms(plan: Plan, tick_ms: int) -> int:
-    """Milliseconds from acceptance to the first slot, a multiple of the tick."""
-    columns = len(columns_read(plan)) + 1  # the units file is read by every plan
+def slot_ms(plan: Plan, table: Table, tick_ms: int) -> int:
+    """Milliseconds from acceptance to the first slot, a multiple of the tick. `table` is the plan's."""
     nanoseconds = (
         BASE_MS * 10**6
-        + plan.rows_max * columns * ROW_COLUMN_NS
+        + plan.rows_max * _row_ns(plan, table)
         + plan.groups * len(plan.primitives) * GROUP_VECTOR_US * 10**3
     )
     tick = tick_ms * 10**6
     return -(-nanoseconds // tick) * tick_ms
+
+
+def _row_ns(plan: Plan, table: Table) -> int:
+    """What one row takes at most: its columns, its measurements, every operator on the way to them, and its texts."""
+    read = columns_read(plan)
+    nodes = [node for expression in _expressions(plan) for node in _nodes(expression)]
+    listed = sum(len(node.values) for node in nodes if isinstance(node, Membership))
+    characters = sum(
+        column.max_length or 0
+        for column in table.columns
+        if column.name in read and column.type is Type.STRING and column.keys is None
+    )
+    passes = len(read) + 1 + len(plan.primitives)  # the units file is read by every plan
+    return passes * ROW_COLUMN_NS + len(nodes) * ROW_NODE_NS + listed * ROW_LISTED_NS + 4 * characters * TEXT_BYTE_NS
 
 
 def slots_ms(first: int) -> tuple[int, ...]:
@@ -68,23 +92,26 @@ def next_slot_ms(first: int, elapsed_ms: float) -> int:
 
 def columns_read(plan: Plan) -> frozenset[str]:
     """Names of the columns that a plan reads."""
-    expressions: list[Expression] = [plan.where] if plan.where is not None else []
-    expressions += [item.operand for item in plan.primitives if isinstance(item, CountValues | SumValues)]
-    named = {name for expression in expressions for name in _names(expression)}
-    return frozenset(named | {key.column for key in plan.keys})
+    nodes = (node for expression in _expressions(plan) for node in _nodes(expression))
+    return frozenset({node.name for node in nodes if isinstance(node, ColumnRef)} | {key.column for key in plan.keys})
 
 
-def _names(expression: Expression) -> Iterator[str]:
+def _expressions(plan: Plan) -> list[Expression]:
+    measured = [item.operand for item in plan.primitives if isinstance(item, CountValues | SumValues)]
+    return measured if plan.where is None else [plan.where, *measured]
+
+
+def _nodes(expression: Expression) -> Iterator[Expression]:
+    """The expression and all in it; the values of an IN list are no nodes."""
+    yield expression
     match expression:
-        case ColumnRef(name=name):
-            yield name
-        case Literal():
+        case ColumnRef() | Literal():
             return
         case Negation(operand=operand) | Membership(operand=operand) | NullTest(operand=operand) | Not(operand=operand):
-            yield from _names(operand)
+            yield from _nodes(operand)
         case Arithmetic(left=left, right=right) | Comparison(left=left, right=right):
-            yield from _names(left)
-            yield from _names(right)
+            yield from _nodes(left)
+            yield from _nodes(right)
         case Conjunction(operands=operands) | Disjunction(operands=operands):
             for operand in operands:
-                yield from _names(operand)
+                yield from _nodes(operand)

@@ -90,7 +90,13 @@ def _submit(enclave: Enclave, actor: Person, request: QueryRequest, key: str) ->
 
 
 def _known(enclave: Enclave, actor: Person, request: QueryRequest, key: str) -> QueryView | None:
-    """The query that this key stands for, if the desk remembers it; after a restart the ledger does."""
+    """The query that this key stands for, whatever has happened to grants and data since.
+
+    The ledger knows the keys of what it recorded, the desk those of submissions that met a running query.
+    """
+    record = enclave.ledger.known(actor.name, key, request.body_digest)
+    if record is not None:
+        return seen(enclave, record)
     found = enclave.desk.remembered(actor.name, key)
     if found is None:
         return None
@@ -110,6 +116,12 @@ def _answered(enclave: Enclave, actor: Person, request: QueryRequest, key: str, 
         running = enclave.desk.asking(question.answer_key(grant))
         record = enclave.ledger.query(running.query) if running is not None else None
         if record is not None:
+            facts = {
+                "query": record.id,
+                "text_tag": text_tag(enclave, request.sql),
+                "purpose": purpose_fact(request.purpose),
+            }
+            enclave.ledger.append(entry(enclave, actor, "query.attached", facts))
             enclave.desk.remember(actor.name, key, request.body_digest, record.id)
             return seen(enclave, record)
     for grant in question.grants:
@@ -119,7 +131,6 @@ def _answered(enclave: Enclave, actor: Person, request: QueryRequest, key: str, 
         facts = _facts(enclave, request, question)
         found = enclave.ledger.reuse(free, entry(enclave, actor, "query.reused", facts, now))
         if found is not None:
-            enclave.desk.remember(actor.name, key, request.body_digest, found[0].id)
             return seen(enclave, found[0])
     return None
 
@@ -140,7 +151,7 @@ def _reserve(
     monotonic, now = enclave.clock.monotonic(), enclave.clock.now()
     reservation = _reservation(enclave, actor, request, key, question, grant, now)
     facts = _facts(enclave, request, question)
-    first = slot_ms(question.plan, enclave.settings.tick_ms)
+    first = slot_ms(question.plan, question.table, enclave.settings.tick_ms)
     running = Running(reservation.query, actor.name, reservation.answer_key, monotonic, first)
     enclave.desk.open(running)  # before the ledger has it, so that nobody ever sees it reserved and not running
     try:
@@ -151,7 +162,6 @@ def _reserve(
     except BaseException:
         enclave.desk.close(running)
         raise
-    enclave.desk.remember(actor.name, key, request.body_digest, record.id)
     if record.id != reservation.query:
         enclave.desk.close(running)
         return record, None
@@ -188,7 +198,7 @@ def _reservation(
     grant: Grant,
     now: datetime,
 ) -> Reservation:
-    slot = timedelta(milliseconds=slot_ms(question.plan, enclave.settings.tick_ms))
+    slot = timedelta(milliseconds=slot_ms(question.plan, question.table, enclave.settings.tick_ms))
     return Reservation(
         query=f"q_{ULID.from_datetime(now)}",
         order=f"o_{ULID.from_datetime(now)}",

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.proof.entry import time_text
-from sandbox.service.ports import Receipt
+from sandbox.service.ports import EntryReceipt, Receipt
 from sandbox.terms.people import Grant, Person
 
 
@@ -22,6 +22,11 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
         "checkpoint": receipt.checkpoint,
         "proof": list(receipt.proof),
     }
+
+
+def entry_receipt_json(receipt: EntryReceipt) -> dict[str, Any]:
+    """Where an entry stands in the log, and what it says."""
+    return {**receipt_json(receipt), "entry": receipt.entry}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +201,14 @@ class QueryView:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseView:
-    """A noisy answer with what proves it: certificate, and receipts of its settling and its reserving entries."""
+    """A noisy answer with what proves it: certificate, and receipts of the entry that settled its order and of the
+    query's own entry, which reserved the loss or reused the answer."""
 
     id: str
     answer: dict[str, Any]
     certificate: dict[str, Any]
-    receipt: Receipt
-    reserved_receipt: Receipt
+    receipt: EntryReceipt
+    reserved_receipt: EntryReceipt
     cost: CostView
     reused: bool
 
@@ -211,8 +217,8 @@ class ReleaseView:
             "id": self.id,
             "answer": self.answer,
             "certificate": self.certificate,
-            "receipt": receipt_json(self.receipt),
-            "reserved_receipt": receipt_json(self.reserved_receipt),
+            "receipt": entry_receipt_json(self.receipt),
+            "reserved_receipt": entry_receipt_json(self.reserved_receipt),
             "cost": self.cost.to_json(),
             "reused": self.reused,
         }

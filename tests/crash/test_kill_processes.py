@@ -12,11 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sandbox.proof.log_export import verify_export
 from tests_support import CLINIC, running_processes, started_at
 
 from sandbox.adapters.process_tree import descendants
 from sandbox.client.connection import Connection
+from sandbox.proof.log_export import verify_export
 from sandbox.terms.refusal import MeasurementForfeited, SandboxError
 from sandbox.testing import Enclave, start_enclave
 

@@ -20,6 +20,8 @@ def audit() -> None:
 @click.pass_obj
 def export(talk: Talk, file: Path) -> None:
     """Write the whole log to FILE (security officers)."""
+    if not file.absolute().parent.is_dir():
+        raise click.UsageError(f"{file.parent} is not a folder.")
     with signed_in() as connection:
         connection.export_log(file)
     talk.note("exported", path=file)
@@ -27,7 +29,12 @@ def export(talk: Talk, file: Path) -> None:
 
 @audit.command("verify")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--key", required=True, metavar="VKEY", help="The log's key, got on another way than the file.")
+@click.option(
+    "--key",
+    required=True,
+    metavar="VKEY",
+    help="The log's key, name+id+key, from elsewhere than the file: HOME/public.json has it.",
+)
 @click.pass_obj
 def verify(talk: Talk, file: Path, key: str) -> None:
     """Verify an exported log, offline: order, form, root, signature, and that no account was overspent."""

@@ -1,10 +1,12 @@
 """`sandbox dataset`: list, view, register, load."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sandbox.client.inbox import in_inbox
 from sandbox.faces.cli.plain import neutral
 from sandbox.faces.cli.signed_in import signed_in
 from sandbox.faces.cli.talk import Talk
@@ -65,18 +67,29 @@ def register(talk: Talk, file: Path) -> None:
 @dataset.command("load")
 @click.argument("name")
 @click.argument("files", nargs=-1, required=True, metavar="TABLE=FILE...")
+@click.option(
+    "--inbox",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="HOME/inbox of the enclave, on its own machine: each FILE is then a path, copied there for the load.",
+)
 @click.pass_obj
-def load(talk: Talk, name: str, files: tuple[str, ...]) -> None:
-    """Load a new version of NAME from files that lie in the enclave's inbox."""
+def load(talk: Talk, name: str, files: tuple[str, ...], inbox: Path | None) -> None:
+    """Load a new version of NAME: for each table a FILE, CSV or Parquet, that lies in the enclave's inbox."""
     pairs = [file.partition("=") for file in files]
     if not all(table and sign and bare for table, sign, bare in pairs):
         raise click.UsageError("Name each file as TABLE=FILE, such as visits=visits.parquet.")
     if len({table for table, _, _ in pairs}) != len(pairs):
         raise click.UsageError("Each table takes one file.")
-    with signed_in() as connection, talk.steps("loading") as steps:
-        version = connection.load(name, {table: bare for table, _, bare in pairs}, progress=steps)
-    talk.note("loaded", number=version.get("number", ""))
-    columns = ("dataset", "number", "manifest")
+    if inbox is None and any("/" in file for _, _, file in pairs):
+        raise click.UsageError(
+            "A FILE is the bare name of a file in the enclave's inbox. Add --inbox HOME/inbox to copy it there from here."
+        )
+    named = {table: file for table, _, file in pairs}
+    lent = in_inbox(inbox, {table: Path(file) for table, file in named.items()}) if inbox else nullcontext(named)
+    with signed_in() as connection, lent as names, talk.steps("loading") as steps:
+        version = connection.load(name, names, progress=steps)
+    talk.note("loaded", number=version.get("version", ""))
+    columns = ("dataset", "version", "manifest")
     talk.table(columns, [[version.get(column) for column in columns]], version)
 
 

@@ -1,5 +1,7 @@
 """`sandbox grant`: list, give."""
 
+from datetime import UTC, datetime
+
 import click
 
 from sandbox.faces.cli.signed_in import signed_in
@@ -7,6 +9,17 @@ from sandbox.faces.cli.talk import Talk
 from sandbox.faces.cli.verb import Noun
 
 _COLUMNS = ("id", "version", "analyst", "organisation", "datasets", "purpose", "epsilon", "not_before", "not_after", "given_by")  # fmt: skip
+
+
+def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    """A date (its first moment) or a time of RFC 3339, in UTC unless it says otherwise."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a time such as 2030-12-31 or 2030-12-31T12:00:00Z.") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 @click.group(cls=Noun)
@@ -28,10 +41,10 @@ def list_grants(talk: Talk) -> None:
 @click.option(
     "-d", "--dataset", "datasets", multiple=True, required=True, help="A dataset; may be given several times."
 )
-@click.option("-p", "--purpose", required=True)
+@click.option("-p", "--purpose", required=True, help="The one purpose that queries under this grant must name.")
 @click.option("--epsilon", required=True, help='The whole budget of the grant, a decimal such as "5".')
-@click.option("--until", "not_after", required=True, help="End (exclusive), such as 2026-12-31T00:00:00Z.")
-@click.option("--from", "not_before", help="Begin; now where left out.")
+@click.option("--until", "not_after", required=True, callback=_moment, help="End (exclusive), such as 2030-12-31.")
+@click.option("--from", "not_before", callback=_moment, help="Begin; now where left out.")
 @click.pass_obj
 def give(
     talk: Talk,
@@ -39,8 +52,8 @@ def give(
     datasets: tuple[str, ...],
     purpose: str,
     epsilon: str,
-    not_after: str,
-    not_before: str | None,
+    not_after: datetime,
+    not_before: datetime | None,
 ) -> None:
     """Give ANALYST a grant."""
     with signed_in() as connection:

@@ -20,7 +20,7 @@ _PLACES = {
     "audit": (f"{_HERE}.audit", "audit", "The log: export, verify offline, prove.", ""),
     "init": ("sandbox.serve", "init_command", "Make the home of a new enclave.", "enclave"),
     "serve": ("sandbox.serve", "serve_command", "Run an enclave.", "enclave"),
-    "demo": ("sandbox.demo", "demo_command", "Show everything on real data, in a minute.", "demo"),
+    "demo": ("sandbox.demo", "demo_command", "Show the whole line on real data, in a minute.", "demo"),
 }
 
 

@@ -67,8 +67,7 @@ def run(
     with signed_in() as connection:
         asked = connection.query(talk.source, purpose=purpose, epsilon=epsilon)
         if talk.can_ask and not yes:
-            for label, words in quote_lines(talk, asked.check()):
-                talk.line(f"{label}: {words}")
+            talk.facts(quote_lines(talk, asked.check()))
             if not click.confirm(talk.word("ask-run", epsilon=asked.epsilon), err=True):
                 talk.note("not-run")
                 talk.note("nothing-spent")

@@ -20,8 +20,9 @@ def show(talk: Talk, error: SandboxError) -> None:
     if error.detail != error.title:
         _labelled(talk, "reason", error.detail)
     allowed = error.facts.get("allowed")
-    if allowed:
-        _labelled(talk, "allowed", ", ".join(map(str, allowed)) if isinstance(allowed, list) else str(allowed))
+    words = ", ".join(map(str, allowed)) if isinstance(allowed, list) else str(allowed or "")
+    if words and words not in error.detail:
+        _labelled(talk, "allowed", words)
     _labelled(talk, "advice", error.advice_zh if chinese else error.advice)
     if error.rewrite:
         _labelled(talk, "rewrite", error.rewrite)
@@ -38,8 +39,9 @@ def _labelled(talk: Talk, word: str, text: str) -> None:
 
 
 def _spent(talk: Talk, error: SandboxError) -> str:
-    spent = str(error.facts.get("spent", "0"))
-    if isinstance(error, ProofFailed):
+    """What the enclave said of the loss; what never left this machine says nothing of it."""
+    spent = error.facts.get("spent")
+    if spent is None or isinstance(error, ProofFailed):
         return ""
     if spent == "unknown":
         return talk.word("maybe-spent", key=error.facts.get("idempotency_key"))

@@ -50,9 +50,11 @@ def verify(talk: Talk, subject: str, log_key: str | None, release_key: str | Non
     path = Path(subject)
     if path.exists():
         found = Release.from_json(_document(path), _pins(log_key, release_key))
-    else:
+    elif subject.startswith("q_"):
         with signed_in() as connection:
             found = connection.release(subject)
+    else:
+        raise click.UsageError(f"There is no file {subject}, and the id of a query begins with q_.")
     found.verify()
     talk.note("verified")
     if talk.as_json:

@@ -1,5 +1,6 @@
 """Quotes and releases as a person reads them."""
 
+from math import floor, inf, log10
 from typing import Any
 
 from sandbox.client.query import Quote, error_words
@@ -64,22 +65,32 @@ def show_release(talk: Talk, release: Release) -> None:
         talk.table(release.columns, [list(row.values()) for row in rows], document)
         return
     columns: list[str] = []
+    figures: list[int] = []
     for name in release.columns:
+        if name in intervals:
+            figures += [len(columns), len(columns) + 1]
         columns += [name, talk.word("interval")] if name in intervals else [name]
+    decimals = {name: _decimals(pairs) for name, pairs in intervals.items()}
     cells: list[list[object]] = []
     for number, row in enumerate(rows):
         line: list[object] = []
         for name in release.columns:
-            line.append(_figure(row[name]))
-            if name in intervals:
-                low, high = intervals[name][number]
-                line.append(f"{_figure(low)} … {_figure(high)}")
+            if name not in intervals:
+                line.append(row[name])
+                continue
+            value, low, high = (_figure(figure, decimals[name]) for figure in (row[name], *intervals[name][number]))
+            line += [value, f"{low} … {high}"]
         cells.append(line)
-    talk.table(columns, cells, document)
+    talk.table(columns, cells, document, figures)
 
 
-def _figure(value: KeyValue | float) -> KeyValue | float:
-    """A number as a person reads it: six digits are more than any noise leaves meaningful."""
-    if not isinstance(value, float):
-        return value
-    return round(value) if abs(value) >= 1e6 else float(f"{value:.6g}")
+def _decimals(pairs: list[tuple[float, float]]) -> int:
+    """Decimals to show: three digits of the widest interval, since noise leaves no more of a value meaningful."""
+    width = max((high - low for low, high in pairs), default=0.0)
+    return min(9, max(0, 2 - floor(log10(width)))) if 0 < width < inf else 0
+
+
+def _figure(value: KeyValue | float, decimals: int) -> str:
+    return (
+        f"{value:,.{decimals}f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    )

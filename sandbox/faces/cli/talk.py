@@ -3,6 +3,7 @@
 rich is imported when something is drawn, so that starting up stays quick.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from sandbox.faces.cli.words import say
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z")
 
 Steps = Callable[[str, int, int], None]
 
@@ -47,12 +50,17 @@ class Talk:
 
     # -- stdout --------------------------------------------------------------------------------------------------------
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], document: Any) -> None:
-        """Rows: a table for a person, TSV without header for a program, `document` with --json."""
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[object]], document: Any, figures: Sequence[int] = ()
+    ) -> None:
+        """Rows: a table for a person, TSV without header for a program, `document` with --json.
+
+        `figures` are the numbers of columns whose text is aligned as numbers are.
+        """
         if self.as_json:
             self.json(document)
         elif is_terminal(sys.stdout):
-            self._draw(columns, rows)
+            self._draw(columns, rows, figures)
         else:
             for row in rows:
                 click.echo("\t".join(neutral(_plain(cell)) for cell in row))
@@ -62,18 +70,17 @@ class Talk:
         if self.as_json:
             self.json(document)
             return
-        width = max((_width(label) for label, _ in rows), default=0) if is_terminal(sys.stdout) else 0
+        if is_terminal(sys.stdout):
+            _print_facts(sys.stdout, rows)
+            return
         for label, value in rows:
-            if width:
-                click.echo(f"{label}{' ' * (width - _width(label))}   {neutral(_plain(value))}")
-            else:
-                click.echo(f"{label}\t{neutral(_plain(value))}")
+            click.echo(f"{label}\t{neutral(_plain(value))}")
 
     def json(self, document: Any) -> None:
         """The document itself."""
         click.echo(json_text(document, indent=2 if is_terminal(sys.stdout) else None))
 
-    # -- stderr --------------------------------------------------------------------------------------------------------
+    # -- stderr: talk ------------------------------------------------------------------------------------------------------
 
     def note(self, word: str, **facts: object) -> None:
         """One line of talk."""
@@ -87,6 +94,10 @@ class Talk:
             _console(sys.stderr).print(Text(text, style=style), soft_wrap=True)
         else:
             click.echo(text, err=True)
+
+    def facts(self, rows: Sequence[tuple[str, object]]) -> None:
+        """Labelled facts as talk."""
+        _print_facts(sys.stderr, rows)
 
     @property
     def can_ask(self) -> bool:
@@ -121,18 +132,33 @@ class Talk:
         with _console(sys.stderr).status(Text(self.word(word, **facts))):
             yield
 
-    def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[object]], figures: Sequence[int]) -> None:
+        """A table without its empty columns, or where it would have to break words, one list of facts a row."""
         from rich.box import SIMPLE_HEAD
+        from rich.measure import Measurement
         from rich.table import Table
         from rich.text import Text
 
+        if not rows:
+            self.note("none")
+            return
+        console = _console(sys.stdout)
+        titles = [neutral(column.replace("_", " ")) for column in columns]
+        filled = [number for number in range(len(columns)) if any(_plain(row[number]) for row in rows)]
         table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
-        for number, column in enumerate(columns):
-            figures = all(isinstance(row[number], int | float) for row in rows)
-            table.add_column(Text(neutral(column)), justify="right" if rows and figures else "left", overflow="fold")
+        for number in filled:
+            right = number in figures or all(isinstance(row[number], int | float) for row in rows)
+            whole = not any(" " in _seen(row[number]) for row in rows)
+            table.add_column(Text(titles[number]), justify="right" if right else "left", overflow="fold", no_wrap=whole)
         for row in rows:
-            table.add_row(*(Text(neutral(_plain(cell))) for cell in row))
-        _console(sys.stdout).print(table)
+            table.add_row(*(Text(neutral(_seen(row[number]))) for number in filled))
+        if Measurement.get(console, console.options.update(max_width=10_000), table).minimum <= console.width:
+            console.print(table)
+            return
+        for number, row in enumerate(rows):
+            if number:
+                click.echo()
+            _print_facts(sys.stdout, [(titles[column], row[column]) for column in filled])
 
 
 def _console(file: IO[str]) -> "Console":
@@ -151,7 +177,20 @@ def _plain(cell: object) -> str:
     return str(cell)
 
 
-def _width(text: str) -> int:
-    from rich.cells import cell_len
+def _seen(cell: object) -> str:
+    """A cell as a person reads it: moments to the second."""
+    text = _plain(cell)
+    return f"{text[:10]} {text[11:19]} UTC" if _MOMENT.fullmatch(text) else text
 
-    return cell_len(text)
+
+def _print_facts(file: IO[str], rows: Sequence[tuple[str, object]]) -> None:
+    """Labels beside their texts, which wrap below their own beginning."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 3))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in rows:
+        table.add_row(Text(neutral(label)), Text(neutral(_seen(value))))
+    _console(file).print(table)

@@ -58,6 +58,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "loaded": ("Loaded as version {number}.", "已载入，版本 {number}。"),
     "signed-in": ("Signed in as {name} ({role}, {organisation}).", "已登录：{name}（{role}，{organisation}）。"),
     "token-once": ("The token is shown this once: hand it over safely.", "令牌仅显示一次，请安全转交。"),
+    "none": ("There is nothing here.", "没有记录。"),
     "exported": ("The log is in {path}.", "日志已导出到 {path}。"),
     "proved": ("Entry {index} is in the log of {size} entries.", "条目 {index} 在共 {size} 条的日志中。"),
     "verified": ("Certificate, answer and log entries hold.", "证书、答案与日志条目均成立。"),

@@ -160,7 +160,7 @@ def test_query_run_with_a_key_runs_once(shell: Shell, world: World) -> None:
 def test_query_run_asks_once_on_a_terminal(shell: Shell, world: World, terminal: None) -> None:
     refused = shell.ok("query", "run", SQL, *ASK, stdin="n\n")
     assert "Run it for epsilon 1?" in refused.stderr
-    assert "Cost: epsilon 1" in refused.stderr
+    assert "Cost           epsilon 1" in refused.stderr
     assert "Nothing was spent." in refused.stderr
     assert (refused.stdout, world.queries) == ("", {})
     taken = shell.ok("query", "run", SQL, *ASK, stdin="y\n")
@@ -172,7 +172,7 @@ def test_query_run_asks_once_on_a_terminal(shell: Shell, world: World, terminal:
 
 def test_a_terminal_gets_tables_and_colour_unless_told(shell: Shell, terminal: None) -> None:
     table = shell.ok("dataset", "list").stdout
-    assert "unit_space" in table
+    assert "unit space" in table
     assert "\x1b[31m" not in table
     shown = shell.ok("dataset", "load", "clinic", "visits=v.csv", role="steward", NO_COLOR="1")
     assert "manifest" in shown.stdout

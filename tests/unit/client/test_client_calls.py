@@ -161,7 +161,7 @@ def test_people_datasets_grants_accounts(as_, world: World) -> None:
     assert steward.register("x", file="c.toml")["name"] == "clinic"
     steps = []
     version = steward.load("clinic", {"visits": "v.csv"}, progress=lambda *step: steps.append(step))
-    assert version["number"] == 1
+    assert version["version"] == 1
     assert steps == [("read", 1, 4), ("read", 2, 4), ("", 4, 4)]
     steward.give_grant("ann", ["clinic"], "research", Decimal("0.5"), not_after=datetime(2030, 1, 1, tzinfo=UTC))
     assert world.calls[-1][2] == {

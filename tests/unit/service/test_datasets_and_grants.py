@@ -136,6 +136,7 @@ def test_a_load_is_ordered_and_becomes_the_next_version(bare):
         (FileNotUsable("Row 3 has too few fields.", file="visits.csv"), "refused", "file-not-usable"),
         (Fault(), "failed", "fault"),
         (EnclaveNotReady("secret detail"), "failed", "fault"),
+        (RuntimeError("secret detail"), "failed", "fault"),
     ],
 )
 def test_a_load_that_fails_keeps_the_version_before(world, raised, state, code):
@@ -148,7 +149,8 @@ def test_a_load_that_fails_keeps_the_version_before(world, raised, state, code):
     assert (shown.state, shown.problem["code"]) == (state, code)
     assert "secret" not in str(shown.problem)
     (entry,) = world.entries()[size:]
-    assert (entry["kind"], entry["facts"]) == ("load.refused", {"dataset": "clinic", "code": code})
+    facts = {"dataset": "clinic", "code": code, "salt": entry["facts"]["salt"]}
+    assert (entry["kind"], entry["facts"]) == ("load.refused", facts)
     assert world.ledger.version("clinic").number == 1
 
 

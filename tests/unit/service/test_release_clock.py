@@ -18,6 +18,7 @@ from sandbox.plan.nodes import (
     ContributionBounds,
     CountOutput,
     CountRows,
+    Disjunction,
     GroupKey,
     Literal,
     Membership,
@@ -38,7 +39,7 @@ from sandbox.service.release_clock import (
     slots_ms,
 )
 from sandbox.terms.answer import Answer, CountColumn
-from sandbox.terms.dataset import Type
+from sandbox.terms.dataset import Column, Table, Type
 from sandbox.terms.refusal import AnswerPending, Fault, MeasurementForfeited, SandboxError
 
 ROWS = (CountRows(),)
@@ -48,6 +49,7 @@ def plan(rows_max=1_000_000, where=None, keys=(), primitives=ROWS) -> Plan:
     return Plan("s", "d", "t", rows_max, where, keys, ContributionBounds(1, 1, 1), primitives, (CountOutput("n", 0),))
 
 
+TABLE = Table("t", "u", 1_000_000, 1, 1, (Column("note", Type.STRING, max_length=100), Column("long", Type.STRING)))
 A, B, C = (ColumnRef(name, Type.INT) for name in "abc")
 ONE = Literal(1, Type.INT)
 WHERE = Conjunction(
@@ -70,8 +72,22 @@ def test_columns_are_found_wherever_they_are_read():
 def test_a_slot_is_a_whole_number_of_ticks_and_grows_with_the_declared_size(rows_max, groups, tick):
     keys = (GroupKey("k", Type.INT, tuple(range(groups))),)
     small, large = plan(rows_max, keys=keys), plan(rows_max + 10**9, where=WHERE, keys=keys)
-    assert slot_ms(small, tick) % tick == 0
-    assert BASE_MS <= slot_ms(small, tick) < slot_ms(large, tick)
+    assert slot_ms(small, TABLE, tick) % tick == 0
+    assert BASE_MS <= slot_ms(small, TABLE, tick) < slot_ms(large, TABLE, tick)
+
+
+def test_what_a_query_makes_of_each_row_moves_its_slot():
+    """One unit may bring every row there is: what a row can take must be in the slot, or its presence shows."""
+
+    def slot(where):
+        return slot_ms(plan(where=where), TABLE, 10)
+
+    few, many = (Disjunction(tuple(Comparison("<", A, Literal(n, Type.INT)) for n in range(k))) for k in (2, 202))
+    assert slot(many) - slot(few) >= 1_000_000 * 200 * 4 / 10**6  # a comparison takes 4 ns
+    short, long = (Membership(A, tuple(Literal(n, Type.INT) for n in range(k))) for k in (1, 1001))
+    assert slot(long) - slot(short) >= 1_000_000 * 1000 / 10**6  # a listed value takes 0.4 ns
+    text = NullTest(ColumnRef("note", Type.STRING))
+    assert slot(text) - slot(NullTest(A)) >= 1_000_000 * 400 * 5 / 10**6  # 100 characters of four bytes, 5 ns each
 
 
 @given(st.integers(1, 10**7), st.floats(0, 10**9))

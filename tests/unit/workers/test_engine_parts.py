@@ -205,6 +205,7 @@ def test_an_id_is_used_up_across_kinds():
         {**ORDER.to_json(), "id": ""},
         {**ORDER.to_json(), "extra": 1},
         {**ORDER.to_json(), "version": "1"},
+        {**ORDER.to_json(), "version": True},  # equal to 1 in Python
         {**ORDER.to_json(), "format": "sandbox/order/measure/v2"},
         {key: value for key, value in ORDER.to_json().items() if key != "spec"},
         LOAD.to_json(),

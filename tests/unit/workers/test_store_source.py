@@ -70,6 +70,14 @@ def test_empty_cells_are_null_and_quoted_line_breaks_stay(world):
     assert [row["id"] for row in rows] == [None, None, "a\nb", 'q"q,']
 
 
+def test_a_quote_that_nobody_closes_never_swallows_rows(world):
+    columns = {"id": Type.STRING, "word": Type.STRING}
+    world.put("f.csv", 'id,word\na,x\nb,"y\nc,z\nd,z\n')
+    assert "closed" in refusal(world, "f.csv", columns).detail
+    world.put("f.csv", 'id,word\na,x\nb,"y ""z"""\nc,"z\n"\n')
+    assert [row["word"] for row in read(world, "f.csv", columns)] == ["x", 'y "z"', "z\n"]
+
+
 def test_a_header_alone_is_an_empty_table(world):
     world.put("f.csv", HEAD)
     assert read(world, "f.csv") == []
@@ -101,6 +109,8 @@ def test_a_header_alone_is_an_empty_table(world):
         (HEAD + "a,1,1,true,2024-01-31,2024-01-31T00:00:00.1234567\n", "t", 1),
         (HEAD.encode() + b"\xff,1,1,true,2024-01-31,\n", None, None),
         (HEAD.replace(",", ";") + ROW, "id", None),
+        (HEAD + ROW + ROW.replace("a", '"a', 1) + ROW + ROW, None, None),
+        (HEAD + ROW + '"a,1,1,true,2024-01-31,2024-01-31T00:00:00\n', None, None),
     ],
 )
 def test_csv_files_that_do_not_fit_are_refused_by_place(world, text, column, row):
