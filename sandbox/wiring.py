@@ -67,7 +67,8 @@ def main() -> int:
     state = _State(enclave)
     state.check_books(ledger)
     try:
-        listener = socket.create_server((bootstrap["host"], int(bootstrap["port"])), backlog=512)
+        family = socket.AF_INET6 if ":" in bootstrap["host"] else socket.AF_INET
+        listener = socket.create_server((bootstrap["host"], int(bootstrap["port"])), family=family, backlog=512)
     except OSError as error:
         reason = error.strerror or "the address is not usable"
         print(f"Cannot listen on {bootstrap['host']}:{bootstrap['port']}: {reason}.", file=sys.stderr, flush=True)  # noqa: T201
@@ -89,7 +90,7 @@ def main() -> int:
     )
     threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
     threading.Thread(target=state.begin, daemon=True).start()
-    print(f"Listening on http://{host}:{port}", flush=True)  # noqa: T201
+    print(f"Listening on http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
     server.run(sockets=[listener])
     ledger.close()
     # Queries still sleeping until their slot are left as a crash would leave them: the next start forfeits them.
@@ -159,7 +160,9 @@ def _ledger(home: Path, keys: ControlKeys, public: dict[str, str]) -> SqliteLedg
 def _enclave(
     ledger: SqliteLedger, keys: ControlKeys, public: dict[str, str], engine: Path, settings: Settings
 ) -> Enclave:
-    pool = ThreadPoolExecutor(max_workers=2 * settings.max_running + settings.max_loads + 2, thread_name_prefix=public["name"])
+    pool = ThreadPoolExecutor(
+        max_workers=2 * settings.max_running + settings.max_loads + 2, thread_name_prefix=public["name"]
+    )
     return Enclave(
         ledger=ledger,
         compute=EngineSocket(engine, keys.order),

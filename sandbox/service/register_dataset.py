@@ -52,6 +52,12 @@ def _space(enclave: Enclave, dataset: Dataset) -> UnitSpace:
     """The unit space, registered or new. The ledger checks again, in the transaction."""
     registered = enclave.ledger.space(dataset.unit_space)
     if registered is not None:
+        if any(
+            other.unit_space == registered.name and other.steward != dataset.steward
+            for other in enclave.ledger.datasets()
+        ):
+            # A space's account belongs to who opened it: nobody else may draw on it or learn what is left.
+            raise UnitSpaceConflict(f'The unit space "{registered.name}" belongs to another steward.')
         if dataset.space is not None and dataset.space != registered:
             raise UnitSpaceConflict(f'The unit space "{registered.name}" is registered with other terms.')
         return registered

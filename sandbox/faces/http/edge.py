@@ -6,7 +6,7 @@ Pure ASGI, so that it counts body bytes as they stream, with or without Content-
 import logging
 import secrets
 import traceback
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
@@ -59,6 +59,11 @@ class Edge:
         outward = _Outward(send, request_id)
         try:
             self._check(scope)
+        except SandboxError as refusal:
+            # What follows on this connection may be what a proxy took for a body: it is not read.
+            await outward.say(refusal, scope, receive, {"Connection": "close"})
+            return
+        try:
             await self._app(scope, _Counted(receive), outward)
         except SandboxError as refusal:
             await outward.say(refusal, scope, receive)
@@ -103,10 +108,12 @@ class _Outward:
                 headers[name] = value
         await self._send(message)
 
-    async def say(self, error: SandboxError, scope: Scope, receive: Receive) -> None:
+    async def say(
+        self, error: SandboxError, scope: Scope, receive: Receive, headers: Mapping[str, str] | None = None
+    ) -> None:
         """Answer with the problem; a response already under way is cut off instead, so that it cannot pass for whole."""
         if not self._begun:
-            response = problem_response(error, path=scope["path"], request_id=self._request_id)
+            response = problem_response(error, path=scope["path"], request_id=self._request_id, headers=headers)
             await response(scope, receive, self)
 
 

@@ -335,3 +335,13 @@ def test_about(world):
     world.engine.alive = False
     assert about.health(world.enclave) == "starting"
     assert about.about(world.enclave).network == "unknown"
+
+
+def test_a_unit_space_belongs_to_the_steward_who_opened_it(bare):
+    register(bare)
+    by_name = bare.enrol("ursula", "ministry", "steward")
+    size, second = bare.ledger.size(), CLINIC.replace('name = "clinic"', 'name = "second"')
+    with pytest.raises(UnitSpaceConflict, match="another steward"):
+        register(bare, second.replace("health-bureau", "ursula"), by_name)
+    assert bare.ledger.size() == size
+    assert register(bare, second).to_json()["name"] == "second"  # the control: the same steward may
