@@ -28,6 +28,9 @@ class Action(StrEnum):
     READ_CHECKPOINT = "read-checkpoint"
     PROVE_LOG = "prove-log"
     EXPORT_LOG = "export-log"
+    SEARCH_LOG = "search-log"
+    VIEW_ENTRY = "view-entry"
+    OPEN_ENTRY = "open-entry"
 
 
 class Scope(StrEnum):
@@ -49,6 +52,7 @@ class Permission:
 _EVERYONE = frozenset(Role)
 _ANALYST = frozenset({Role.ANALYST})
 _STEWARD = frozenset({Role.STEWARD})
+_OFFICER = frozenset({Role.OFFICER})
 
 PERMISSIONS: Mapping[Action, Permission] = MappingProxyType(
     {
@@ -68,7 +72,10 @@ PERMISSIONS: Mapping[Action, Permission] = MappingProxyType(
         Action.READ_RELEASE: Permission(_ANALYST),
         Action.READ_CHECKPOINT: Permission(_EVERYONE),
         Action.PROVE_LOG: Permission(_EVERYONE),
-        Action.EXPORT_LOG: Permission(frozenset({Role.OFFICER})),
+        Action.EXPORT_LOG: Permission(_OFFICER),
+        Action.SEARCH_LOG: Permission(_OFFICER),
+        Action.VIEW_ENTRY: Permission(_OFFICER),
+        Action.OPEN_ENTRY: Permission(_OFFICER),
     }
 )
 

@@ -216,6 +216,7 @@ class _Supervisor:
             "control_root": self._control_root.hex(),
             "host": self._options.host,
             "port": self._options.port,
+            "workers": self._options.workers,
             "tick_ms": self._options.tick_ms,
             "clock_on": self._options.clock_on,
             "allowed_hosts": list(self._options.allowed_hosts),

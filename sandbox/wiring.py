@@ -56,7 +56,12 @@ def main() -> int:
     public = read_public(home)
     keys = open_control_keys(home, bytes.fromhex(bootstrap["control_root"]))
     settings = Settings(
-        public["name"], public["origin"], public["log_key"], int(bootstrap["tick_ms"]), bool(bootstrap["clock_on"])
+        public["name"],
+        public["origin"],
+        public["log_key"],
+        int(bootstrap["tick_ms"]),
+        bool(bootstrap["clock_on"]),
+        workers=int(bootstrap["workers"]),
     )
     try:
         ledger = _ledger(home, keys, public)
@@ -70,7 +75,7 @@ def main() -> int:
         family = socket.AF_INET6 if ":" in bootstrap["host"] else socket.AF_INET
         listener = socket.create_server((bootstrap["host"], int(bootstrap["port"])), family=family, backlog=512)
     except OSError as error:
-        reason = error.strerror or "the address is not usable"
+        reason = (error.strerror or "the address is not usable").partition(" (")[0]
         print(f"Cannot listen on {bootstrap['host']}:{bootstrap['port']}: {reason}.", file=sys.stderr, flush=True)  # noqa: T201
         return 1
     host, port = listener.getsockname()[:2]

@@ -35,6 +35,7 @@ from sandbox.service import (
     read_query,
     read_release,
     register_dataset,
+    search_log,
     submit_query,
 )
 from sandbox.terms.answer import Answer, CountColumn, KeyColumn, MeanColumn, Noise, SumColumn
@@ -452,6 +453,44 @@ def export(world: World, actor: Person) -> Iterator[str]:
     return iter(list(export_lines("enclave.test", world.log_key.verifier.text, world.entries, world.note())))
 
 
+def search(world: World, actor: Person, wanted: Any, **more: Any) -> Doc:
+    need(actor, Role.OFFICER)
+    world.calls.append(("search", (wanted,), more))
+    limit = more["limit"]
+    top = min(len(world.entries), len(world.entries) if more["before"] is None else more["before"])
+    rows = [
+        {
+            "index": index,
+            "kind": world.read_entry(index)["kind"],
+            "at": world.read_entry(index)["at"],
+            "actor": "enclave.test",
+            "person": "ann",
+            "organisation": "acme",
+            "datasets": ["clinic"],
+            "purpose": "research",
+            "decision": "reserved",
+            "text_tag": None,
+        }
+        for index in reversed(range(top))
+    ]
+    return Doc(entries=rows[:limit], next=top - limit if len(rows) > limit else None, searched=len(world.entries))
+
+
+def show_entry(world: World, actor: Person, index: int) -> Doc:
+    need(actor, Role.OFFICER)
+    if index >= len(world.entries):
+        raise NotFound("The log has no such entry.")
+    return Doc(world.stated(world.receipt(index)))
+
+
+def open_entry(world: World, actor: Person, index: int, reason: str) -> Doc:
+    shown = show_entry(world, actor, index)
+    opened = world.append("entry.opened", {"index": index, "reason": reason})
+    request = {"sql": f"select {CANARY}\nfrom clinic.visits", "purpose": "research", "epsilon": "1"}
+    shown = show_entry(world, actor, index)
+    return Doc(entry=shown, request=request, opened=world.stated(opened))
+
+
 FAKED = (
     (identity, "sign_in", sign_in),
     (people, "enrol", enrol),
@@ -475,6 +514,9 @@ FAKED = (
     (read_log, "inclusion", inclusion),
     (read_log, "consistency", consistency),
     (read_log, "export", export),
+    (search_log, "search", search),
+    (search_log, "show", show_entry),
+    (search_log, "open_sealed", open_entry),
 )
 
 

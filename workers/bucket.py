@@ -1,6 +1,6 @@
 """One bucket of one table, as a scan walks it: runs of rows, one run a unit, and columns as plain arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from sandbox.terms.dataset import KeyValue
 from workers.schema import Encoding, StoredColumn
-from workers.sealed_parquet import SealedFile, read_sealed
+from workers.sealed_parquet import SealedFile, read_sealed, row_groups
 from workers.store_refused import StoreRefused
 
-__all__ = ["Bucket", "BucketKey", "ColumnArray", "StoreRefused", "check_bucket", "read_bucket"]
+__all__ = ["Bucket", "BucketKey", "ColumnArray", "Piece", "StoreRefused", "check_bucket", "read_bucket"]
 
 RUN_COLUMN = "n"
 FORMAT = "sandbox/bucket-key/v1"
@@ -34,12 +34,24 @@ class ColumnArray:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Consecutive rows of a bucket. Dictionaries of text are Arrow arrays, and differ from piece to piece."""
+
+    rows: int
+    columns: dict[str, ColumnArray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Bucket:
     """`runs` are the numbers of rows of each unit, in order; their sum is `rows`."""
 
     rows: int
     runs: npt.NDArray[np.int64]
     columns: dict[str, ColumnArray]
+
+    def pieces(self) -> Iterator[Piece]:
+        """All rows at once."""
+        yield Piece(self.rows, self.columns)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,23 +91,46 @@ class BucketKey:
         return cls(str(value["table"]), int(value["bucket"]), _file(value["rows"]), _file(value["units"]), columns)
 
 
+def read_runs(key: BucketKey) -> npt.NDArray[np.int64]:
+    """Decrypt the numbers of rows of each unit, in order.
+
+    Raises:
+        StoreRefused: the file is not the one the manifest names, or was changed.
+    """
+    units = read_sealed(key.units, lambda file: file.read([RUN_COLUMN], use_threads=False).column(RUN_COLUMN))
+    return _frozen(units.combine_chunks().to_numpy())
+
+
+def read_pieces(key: BucketKey, columns: Sequence[str], rows: int) -> Iterator[Piece]:
+    """Decrypt the named columns of a bucket of `rows` rows, one row group at a time: memory does not grow with rows.
+
+    Raises:
+        StoreRefused: a file is not the one the manifest names, or was changed, or has another number of rows.
+        KeyError: a column that is not stored.
+    """
+    wanted = _wanted(key, columns)
+    names, text = [column.name for column in wanted], _text(wanted)
+    for table in row_groups(key.rows, names, rows, text):
+        yield Piece(
+            table.num_rows, {column.name: _column(table.column(column.name), column, True) for column in wanted}
+        )
+
+
 def read_bucket(key: BucketKey, columns: Sequence[str]) -> Bucket:
-    """Decrypt the runs and the named columns.
+    """Decrypt the runs and the named columns, all rows at once and text as Python strings: for small tables.
 
     Raises:
         StoreRefused: a file is not the one the manifest names, or was changed.
         KeyError: a column that is not stored.
     """
-    stored = {column.name: column for column in key.columns}
-    wanted = [stored[name] for name in dict.fromkeys(columns)]
-    units = read_sealed(key.units, lambda file: file.read([RUN_COLUMN], use_threads=False).column(RUN_COLUMN))
-    runs = _frozen(units.combine_chunks().to_numpy())
+    wanted = _wanted(key, columns)
+    runs = read_runs(key)
     rows = int(runs.sum())
-    text = [column.name for column in wanted if column.encoding is Encoding.TEXT]
-    table = read_sealed(key.rows, lambda file: file.read([column.name for column in wanted], use_threads=False), text)
-    if table.num_rows != rows or set(table.column_names) != {column.name for column in wanted}:
+    names = [column.name for column in wanted]
+    table = read_sealed(key.rows, lambda file: file.read(names, use_threads=False), _text(wanted))
+    if table.num_rows != rows or set(table.column_names) != set(names):
         raise StoreRefused
-    return Bucket(rows, runs, {column.name: _column(table.column(column.name), column) for column in wanted})
+    return Bucket(rows, runs, {column.name: _column(table.column(column.name), column, False) for column in wanted})
 
 
 def check_bucket(key: BucketKey) -> None:
@@ -110,13 +145,24 @@ def check_bucket(key: BucketKey) -> None:
         raise StoreRefused
 
 
-def _column(chunks: pa.ChunkedArray, column: StoredColumn) -> ColumnArray:
+def _wanted(key: BucketKey, columns: Sequence[str]) -> list[StoredColumn]:
+    stored = {column.name: column for column in key.columns}
+    return [stored[name] for name in dict.fromkeys(columns)]
+
+
+def _text(columns: Sequence[StoredColumn]) -> list[str]:
+    return [column.name for column in columns if column.encoding is Encoding.TEXT]
+
+
+def _column(chunks: pa.ChunkedArray, column: StoredColumn, arrow_texts: bool) -> ColumnArray:
     if column.encoding is Encoding.TEXT:
         array = chunks.unify_dictionaries().combine_chunks()
         if isinstance(array, pa.ChunkedArray):  # no rows, no chunk
             return ColumnArray(_frozen(np.empty(0, dtype=np.int32)), dictionary=())
         codes = array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return ColumnArray(_frozen(codes), dictionary=tuple(array.dictionary.to_pylist()))
+        return ColumnArray(
+            _frozen(codes), dictionary=array.dictionary if arrow_texts else tuple(array.dictionary.to_pylist())
+        )
     array = chunks.combine_chunks()
     if column.encoding is Encoding.CODES:
         return ColumnArray(_frozen(array.to_numpy(zero_copy_only=False)), dictionary=column.keys)

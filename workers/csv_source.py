@@ -126,11 +126,13 @@ def _parse(text: pa.Array, type_: Type) -> pa.Array:
 
 
 def _integers(text: pa.Array) -> pa.Array:
+    """Signs and digits alone: Arrow would take 0x10 for sixteen."""
+    plain = pc.replace_substring_regex(_only(text, r"^[+-]?[0-9]+$"), r"^\+", "")
     try:
-        return pc.cast(text, pa.int64())
+        return pc.cast(plain, pa.int64())
     except pa.ArrowInvalid:
-        # 3.0, 1e3, nan and inf are how some programs write integers: the column's rules decide about them.
-        return pc.cast(text, pa.float64())
+        # Digits beyond 64 bits: the column's bounds decide about them.
+        return pc.cast(plain, pa.float64())
 
 
 def _timestamps(text: pa.Array) -> pa.Array:

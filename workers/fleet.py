@@ -7,8 +7,9 @@ smallest there is, there is no dashboard, and clients need a token from a file t
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ class Fleet:
     actors: list[Any]
     publics: list[bytes | None]
     clock: Callable[[], float] = field(default=time.monotonic)
+    orders: Iterator[int] = field(default_factory=count)
 
     @classmethod
     def start(cls, workers: int) -> "Fleet":
@@ -141,6 +143,8 @@ class Fleet:
         running: dict[Any, tuple[int, int]] = {}
         chunks = cut(keys, len(self.actors) * CHUNKS_PER_WORKER)
         counts = [0] * len(chunks)
+        # One unit with very many rows makes one chunk heavy: that of the next order goes to the next worker.
+        first = next(self.orders)
 
         def send(number: int, worker: int) -> None:
             counts[number] += 1
@@ -150,7 +154,7 @@ class Fleet:
             running[self.actors[worker].scan.remote(order, job)] = (number, worker)
 
         for number in range(len(chunks)):
-            send(number, number % len(self.actors))
+            send(number, (first + number) % len(self.actors))
         while running:
             done, _ = ray.wait(list(running), num_returns=1, timeout=max(0.0, deadline - self.clock()))
             if not done:

@@ -28,7 +28,7 @@ from workers.manifest import (
     write_manifest,
 )
 from workers.row_order import row_order
-from workers.schema import schema_digest, stored_columns, value_columns
+from workers.schema import TableLimits, schema_digest, stored_columns, value_columns
 from workers.sealed_parquet import DEK_BYTES, write_sealed
 from workers.source import read_batches
 from workers.tokens import units_of
@@ -152,7 +152,7 @@ def _load_table(
             footer = write_sealed(path, dek, aad.encode(), content, coded)
             entries.append(ManifestFile(bucket, kind, identity, wrap(kek, dek, aad), footer))
         progress(f"writing {table.name}", bucket + 1, manifest.buckets)
-    return ManifestTable(table.name, stored, tuple(entries))
+    return ManifestTable(table.name, stored, tuple(entries), TableLimits.of(table))
 
 
 def _publish(loading: Path, target: Path) -> None:

@@ -1,7 +1,7 @@
 """The manifest: what one version consists of, signed by the engine. Its digest, kept in the log, is the version.
 
-It names for every table its stored columns, and for every file its place, id and key (wrapped under the dataset's KEK,
-bound to the same place). It holds no count and no value.
+It names for every table its declared limits and stored columns, and for every file its place, id and key (wrapped under
+the dataset's KEK, bound to the same place). It holds no count and no value.
 """
 
 import hmac
@@ -17,7 +17,7 @@ from sandbox.terms.refusal import ProofFailed
 from workers import durable
 from workers.bucket import BucketKey, StoreRefused
 from workers.keyring import DataKeys
-from workers.schema import StoredColumn
+from workers.schema import StoredColumn, TableLimits
 from workers.sealed_parquet import SUITE, SealedFile, aad_prefix
 
 __all__ = ["Manifest", "ManifestFile", "ManifestTable", "OpenVersion", "StoreRefused", "open_version"]
@@ -42,11 +42,13 @@ class ManifestFile:
 
 @dataclass(frozen=True, slots=True)
 class ManifestTable:
-    """One table: its stored columns, and two files for each bucket."""
+    """One table: its stored columns, two files for each bucket, and what the description says of its size and of what
+    one unit may bring. Bounds of values are in the schema digest."""
 
     name: str
     columns: tuple[StoredColumn, ...]
     files: tuple[ManifestFile, ...]
+    limits: TableLimits
 
     def file(self, bucket: int, kind: str) -> ManifestFile:
         """Raises KeyError where there is none."""
@@ -122,6 +124,17 @@ class OpenVersion:
     def table_names(self) -> tuple[str, ...]:
         return tuple(table.name for table in self.manifest.tables)
 
+    def table(self, name: str) -> ManifestTable:
+        """What is said of a table.
+
+        Raises:
+            StoreRefused: no such table.
+        """
+        for table in self.manifest.tables:
+            if table.name == name:
+                return table
+        raise StoreRefused
+
     def bucket_key(self, table: str, bucket: int) -> BucketKey:
         """What a worker needs to read one bucket of one table.
 
@@ -129,10 +142,10 @@ class OpenVersion:
             StoreRefused: no such table or bucket, or keys that are gone or do not open.
         """
         try:
-            found = next(item for item in self.manifest.tables if item.name == table)
+            found = self.table(table)
             kek = self.keys.kek(self.manifest.dataset)
             rows, units = (self._sealed(found, bucket, kind, kek) for kind in (ROWS, UNITS))
-        except (StopIteration, KeyError, ProofFailed):
+        except (KeyError, ProofFailed):
             raise StoreRefused from None
         return BucketKey(table, bucket, rows, units, found.columns)
 
@@ -191,6 +204,7 @@ def open_version(store: Path, dataset: str, number: int, digest: str, keys: Data
 def _table_json(table: ManifestTable) -> dict[str, Any]:
     return {
         "name": table.name,
+        "limits": table.limits.to_json(),
         "columns": [column.to_json() for column in table.columns],
         "files": [
             {
@@ -219,4 +233,5 @@ def _table(value: dict[str, Any]) -> ManifestTable:
             )
             for item in value["files"]
         ),
+        TableLimits.from_json(value["limits"]),
     )

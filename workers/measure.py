@@ -9,6 +9,7 @@ from sandbox.privacy.mechanism import check_spec
 from sandbox.terms.answer import Answer
 from sandbox.terms.order import MeasureOrder
 from workers import noise
+from workers.claims import OrderInconsistent, check_claims
 from workers.finish import finish
 from workers.fleet import Fleet
 from workers.keyring import DataKeys
@@ -16,10 +17,6 @@ from workers.manifest import open_version
 
 PATIENCE_S = 120.0
 """Time for lost workers to come back, where the order's own deadline is shorter."""
-
-
-class OrderInconsistent(Exception):
-    """The order's plan and the version it names do not belong together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +42,7 @@ class Measurer:
         version = open_version(self.store, order.dataset, order.version, order.manifest, self.keys)
         if version.manifest.unit_space != plan.unit_space:
             raise OrderInconsistent
+        check_claims(plan, version.table(plan.table))
         bucket_keys = {bucket: version.bucket_key(plan.table, bucket).to_json() for bucket in range(version.buckets)}
         exact = self.fleet.measure(
             order.id,

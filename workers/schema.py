@@ -51,6 +51,36 @@ class StoredColumn:
         return cls(str(value["name"]), type_, Encoding(value["encoding"]), keys)
 
 
+@dataclass(frozen=True, slots=True)
+class TableLimits:
+    """A table's declared size, and what one unit brings into one answer at most."""
+
+    rows_max: int
+    max_rows_per_unit: int
+    max_groups_per_unit: int
+
+    @classmethod
+    def of(cls, table: Table) -> "TableLimits":
+        return cls(table.rows_max, table.max_rows_per_unit, table.max_groups_per_unit)
+
+    def to_json(self) -> dict[str, int]:
+        """The canonical form."""
+        return {
+            "rows_max": self.rows_max,
+            "max_rows_per_unit": self.max_rows_per_unit,
+            "max_groups_per_unit": self.max_groups_per_unit,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "TableLimits":
+        """The inverse of `to_json`.
+
+        Raises:
+            KeyError, ValueError, TypeError: not such a document.
+        """
+        return cls(int(value["rows_max"]), int(value["max_rows_per_unit"]), int(value["max_groups_per_unit"]))
+
+
 def stored_columns(table: Table) -> tuple[StoredColumn, ...]:
     """The columns that a rows file of `table` holds, in the order of the description."""
     return tuple(_stored(column) for column in value_columns(table))

@@ -6,7 +6,8 @@ accepts both, and AES_GCM_CTR_V1 accepts flipped bits, so neither is used.
 
 import hmac
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +23,8 @@ from workers.store_refused import StoreRefused
 SUITE = "parquet-aes256gcm/1"
 DEK_BYTES = 32
 ROW_GROUP = 131_072
+"""Rows that a scan holds at a time."""
+
 _LEVEL = 1
 _HEAD, _TAIL = 4, 8  # magic; length of the footer, magic
 _FOOTER_LIMIT = 64 << 20
@@ -109,17 +112,45 @@ def read_sealed(file: SealedFile, read: Callable[[pq.ParquetFile], Result], text
     Raises:
         StoreRefused: whatever is wrong with the file.
     """
-    try:
-        with os.fdopen(durable.open_regular(Path(file.path)), "rb") as source:
-            if not hmac.compare_digest(footer_digest(source), file.footer):
+    with _refusing(), _opened(file, text) as parquet:
+        return read(parquet)
+
+
+def row_groups(file: SealedFile, columns: Sequence[str], rows: int, text: Sequence[str] = ()) -> Iterator[pa.Table]:
+    """The named columns of a file of `rows` rows, ROW_GROUP of them at a time.
+
+    Raises:
+        StoreRefused: whatever is wrong with the file.
+    """
+    with _refusing(), _opened(file, text) as parquet:
+        if parquet.metadata.num_rows != rows:
+            raise StoreRefused
+        for number in range(parquet.num_row_groups):
+            table = parquet.read_row_group(number, list(columns), use_threads=False)
+            if table.num_rows > ROW_GROUP or set(table.column_names) != set(columns):
                 raise StoreRefused
-            properties = pe.create_decryption_properties(
-                file.dek, aad_prefix=file.aad, check_footer_integrity=True, allow_plaintext_files=False
-            )
-            with pq.ParquetFile(
-                source, decryption_properties=properties, read_dictionary=list(text), pre_buffer=False
-            ) as parquet:
-                return read(parquet)
+            yield table
+            del table
+
+
+@contextmanager
+def _opened(file: SealedFile, text: Sequence[str]) -> Iterator[pq.ParquetFile]:
+    with os.fdopen(durable.open_regular(Path(file.path)), "rb") as source:
+        if not hmac.compare_digest(footer_digest(source), file.footer):
+            raise StoreRefused
+        properties = pe.create_decryption_properties(
+            file.dek, aad_prefix=file.aad, check_footer_integrity=True, allow_plaintext_files=False
+        )
+        with pq.ParquetFile(
+            source, decryption_properties=properties, read_dictionary=list(text), pre_buffer=False
+        ) as parquet:
+            yield parquet
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, MemoryError):
         # Arrow says what it found, sometimes with bytes of the file: none of it may go on.
         raise StoreRefused from None

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
+from sandbox.adapters.entry_facts import EntryFacts, EntryIndex
 from sandbox.proof.books import Books
 from sandbox.proof.checkpoint import open_checkpoint
 from sandbox.proof.entry import read_entry
@@ -42,6 +43,9 @@ class Tables(Protocol):
 
     def hashes(self) -> Iterator[tuple[int, bytes]]:
         """Stored Merkle hashes with theirs."""
+
+    def entry_facts(self) -> Iterator[tuple[int, EntryFacts]]:
+        """The rows of the log's index, by entry."""
 
     def accounts(self) -> Iterator[Account]: ...
 
@@ -80,6 +84,7 @@ def verify(ledger: Audited) -> None:
 
 def _walk(ledger: Audited, tables: Tables) -> Books:
     law, tree = Books(), _Tree(tables.hashes())
+    index_of, indexed = EntryIndex(), tables.entry_facts()
     records = {kind: _Cursor(kind, rows) for kind, rows in tables.statements().items()}
     for index, body in tables.bodies():
         if index != tree.size:
@@ -95,6 +100,10 @@ def _walk(ledger: Audited, tables: Tables) -> Books:
             law.take(index, entry)
         except ProofFailed as broken:
             _seal(f"The log breaks the rules of its books. {broken.detail}", entry=index)
+        if next(indexed, None) != (index, index_of.take(entry)):
+            _seal("The log's index differs from its entries.", table="entry_facts", entry=index)
+    if next(indexed, None) is not None:
+        _seal("The log's index has more rows than the log has entries.", table="entry_facts")
     for cursor in records.values():
         cursor.finish()
     tree.finish()

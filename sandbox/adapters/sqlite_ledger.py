@@ -12,7 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sandbox.adapters import sqlite_accounts, sqlite_log, sqlite_records, sqlite_schema, stated_facts
+from sandbox.adapters import (
+    sqlite_accounts,
+    sqlite_entry_facts,
+    sqlite_log,
+    sqlite_records,
+    sqlite_schema,
+    stated_facts,
+)
 from sandbox.adapters.row_seal import RowSeal
 from sandbox.adapters.sqlite_connections import Connections
 from sandbox.adapters.sqlite_log import LogWriter
@@ -21,7 +28,7 @@ from sandbox.adapters.sqlite_statements import SqliteTables
 from sandbox.proof.checkpoint import open_checkpoint
 from sandbox.proof.entry import time_text
 from sandbox.proof.signing import SigningKey, VerifyingKey
-from sandbox.service.ports import Entry, QueryRecord, QueryState, Receipt, Reservation
+from sandbox.service.ports import Entry, EntryFilter, FoundEntry, QueryRecord, QueryState, Receipt, Reservation
 from sandbox.terms.canonical import digest
 from sandbox.terms.dataset import Account, Dataset, UnitSpace, Version
 from sandbox.terms.loss import Loss
@@ -284,6 +291,10 @@ class SqliteLedger:
     def entries(self, start: int, end: int) -> Sequence[bytes]:
         with self._read() as connection:
             return sqlite_log.entries(connection, start, end)
+
+    def search(self, wanted: EntryFilter, before: int, limit: int) -> Sequence[FoundEntry]:
+        with self._read() as connection:
+            return sqlite_entry_facts.search(connection, wanted, before, limit)
 
     def checkpoint(self) -> str:
         with self._read() as connection:

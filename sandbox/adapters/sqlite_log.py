@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sandbox.adapters import sqlite_entry_facts
 from sandbox.proof import merkle
 from sandbox.proof.checkpoint import Checkpoint, sign_checkpoint
 from sandbox.proof.entry import entry_bytes
@@ -17,7 +18,7 @@ from sandbox.terms.refusal import EnclaveSealed
 
 
 class LogWriter:
-    """Appends entries: one leaf, the hashes it completes, a checkpoint that covers it."""
+    """Appends entries: one leaf, its row of the index, the hashes it completes, a checkpoint that covers it."""
 
     def __init__(self, origin: str, signer: SigningKey) -> None:
         self._origin = origin
@@ -34,13 +35,15 @@ class LogWriter:
         possible words (whose dataset was refused a load, and when) could be found by guessing.
         """
         salt = secrets.token_hex(16)
-        body = entry_bytes(entry.kind, entry.at, entry.actor, {**entry.facts, **facts, "salt": salt})
+        stated = {**entry.facts, **facts, "salt": salt}
+        body = entry_bytes(entry.kind, entry.at, entry.actor, stated)
         leaf = merkle.leaf_hash(body)
         index = size(connection)
         read = reader(connection)
         hashes = merkle.stored_hashes(index, leaf, read)
         start = merkle.stored_count(index)
         connection.execute("INSERT INTO entries VALUES (?, ?)", (index, body))
+        sqlite_entry_facts.add(connection, index, entry, stated)
         connection.executemany("INSERT INTO hashes VALUES (?, ?)", enumerate(hashes, start))
         root = merkle.tree_root(index + 1, read)
         note = sign_checkpoint(Checkpoint(self._origin, index + 1, root), self._signer)

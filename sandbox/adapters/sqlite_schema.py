@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from sandbox.terms.refusal import EnclaveSealed
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _TABLES = """
 CREATE TABLE ledger (
@@ -26,6 +26,18 @@ CREATE TABLE ledger (
 CREATE TABLE entries (
     position INTEGER PRIMARY KEY CHECK (position >= 0),
     body BLOB NOT NULL CHECK (length(body) > 0)
+) STRICT;
+
+CREATE TABLE entry_facts (
+    entry INTEGER PRIMARY KEY REFERENCES entries (position),
+    kind TEXT NOT NULL,
+    at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    person TEXT NOT NULL,
+    datasets TEXT NOT NULL,
+    purpose TEXT,
+    decision TEXT,
+    text_tag TEXT
 ) STRICT;
 
 CREATE TABLE hashes (
@@ -177,6 +189,7 @@ _RULES = {
 _ADD_ONLY = (
     "ledger",
     "entries",
+    "entry_facts",
     "hashes",
     "people",
     "spaces",

@@ -8,8 +8,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sandbox.adapters import sqlite_accounts, sqlite_log, sqlite_records, stated_facts
+from sandbox.adapters import sqlite_accounts, sqlite_entry_facts, sqlite_log, sqlite_records, stated_facts
 from sandbox.adapters.books import Statement
+from sandbox.adapters.entry_facts import EntryFacts
 from sandbox.adapters.row_seal import RowSeal
 from sandbox.adapters.sqlite_queries import Queries
 from sandbox.terms.dataset import Account
@@ -32,6 +33,9 @@ class SqliteTables:
 
     def hashes(self) -> Iterator[tuple[int, bytes]]:
         return sqlite_log.stored(self._connection)
+
+    def entry_facts(self) -> Iterator[tuple[int, EntryFacts]]:
+        return sqlite_entry_facts.stored(self._connection)
 
     def accounts(self) -> Iterator[Account]:
         return sqlite_accounts.all_accounts(self._connection)

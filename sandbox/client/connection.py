@@ -15,7 +15,7 @@ from urllib.parse import quote
 from sandbox.client.amounts import exact_text
 from sandbox.client.credentials import Pins, current
 from sandbox.client.query import Query
-from sandbox.client.receipts import check_receipt, open_note
+from sandbox.client.receipts import check_entry, check_receipt, open_note
 from sandbox.client.release import Release
 from sandbox.client.transport import Transport
 from sandbox.proof.checkpoint import Checkpoint
@@ -258,6 +258,59 @@ class Connection:
             raise ProofFailed("The proof is not of the form a proof has.") from None
         verify_consistency(old.size, old.root, new.size, new.root, proof)
         return new
+
+    def search_log(
+        self,
+        *,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+        **words: str | None,
+    ) -> dict[str, Any]:
+        """A page of log entries, newest first (officers): `entries`, and as `next` the `before` of the page after it.
+
+        `words`: actor, organisation, dataset, purpose, decision, kind, text (a query's exact text) or text_tag. Every
+        search is an entry of the log.
+        """
+        asked: dict[str, str | int | None] = {**words, "before": before, "limit": limit}
+        asked |= {name: None if at is None else _moment(at) for name, at in (("since", since), ("until", until))}
+        body = {name: value for name, value in asked.items() if value is not None}
+        document = self.transport.json("POST", "/v1/log/search", body=body)
+        _items(document, "entries")
+        return document
+
+    def log_entry(self, index: int) -> dict[str, Any]:
+        """One log entry (officers), verified: `entry` (kind, at, actor, facts) and its `receipt`.
+
+        Raises:
+            ProofFailed: the log does not hold it there.
+        """
+        return self._entry(self.transport.json("GET", f"/v1/log/entries/{int(index)}"), index)
+
+    def open_entry(self, index: int, reason: str) -> dict[str, Any]:
+        """The request sealed in a log entry (officers): as `log_entry`, with `request`, and `opened`, the entry that keeps
+        who opened it and why. `reason` takes 10 to 500 printable characters.
+
+        Raises:
+            ProofFailed: the log does not hold the entry, or not that it was opened.
+        """
+        document = self.transport.json("POST", f"/v1/log/entries/{int(index)}/open", body={"reason": reason})
+        try:
+            found = self._entry(document["entry"], index) | {"request": dict(document["request"])}
+            opened = self._entry(document["opened"], document["opened"]["index"])
+        except (KeyError, TypeError, ValueError):
+            raise Fault("The enclave's answer is not one this client understands.") from None
+        facts = opened["entry"]["facts"]
+        if (opened["entry"]["kind"], facts.get("index"), facts.get("reason")) != ("entry.opened", index, reason):
+            raise ProofFailed("The log does not say that this entry was opened, and why.")
+        return found | {"opened": opened}
+
+    def _entry(self, receipt: dict[str, Any], index: int) -> dict[str, Any]:
+        entry = check_entry(receipt, self.pins)
+        if receipt["index"] != index:
+            raise ProofFailed("The receipt is of another entry.")
+        return {"entry": entry, "receipt": receipt}
 
     def export_log(self, path: str | Path) -> Path:
         """Write the whole log to `path` (officers); the file appears only when it is whole."""

@@ -52,7 +52,7 @@ def bind(parsed: Parsed, datasets: Mapping[str, Dataset]) -> Plan:
     check_tokens(parsed)
     table = scope.table
     groups = prod(len(key.values) for key in keys)
-    rows = table.max_rows_per_unit
+    rows = min(table.max_rows_per_unit, table.rows_max)
     return Plan(
         unit_space=scope.dataset.unit_space,
         dataset=scope.dataset.name,

@@ -21,6 +21,9 @@ _AccountKey: TypeAlias = tuple[str, str, str]
 _DISORDER = timedelta(minutes=1)
 """Entries of requests that overlap may stand a little out of order."""
 
+REASON_LEAST, REASON_LIMIT = 10, 500
+"""Characters of the reason for which an officer opens a sealed request."""
+
 _ORDER = ("space", "dataset", "grant", "analyst")
 
 
@@ -61,6 +64,7 @@ class Books:
     _open: dict[str, int] = field(default_factory=dict)  # order → entry of its reservation
     _orders: set[str] = field(default_factory=set)
     _committed: set[str] = field(default_factory=set)  # queries with an answer
+    _sealed: set[int] = field(default_factory=set)  # entries that hold a request under seal
     _found: dict[str, Finding] = field(default_factory=dict)
 
     def take(self, index: int, entry: dict[str, Any]) -> None:
@@ -158,6 +162,7 @@ class Books:
         for kind, owner in zip(_ORDER, owners, strict=True):
             self._debit(facts, (space, kind, owner), loss)
         self._orders.add(order)
+        self._sealed.add(facts.index)
         self._queries[query] = _Query(facts.text("grant"), dataset, order)
         self._open[order] = facts.index
 
@@ -173,6 +178,7 @@ class Books:
             raise facts.wrong("reuses the answer of another grant or dataset")
         self._queries[query] = _Query(source.grant, source.dataset, source.order)
         self._committed.add(query)
+        self._sealed.add(facts.index)
 
     def committed(self, facts: Facts, _at: str) -> None:
         facts.digest("answer")
@@ -181,6 +187,13 @@ class Books:
     def forfeited(self, facts: Facts, _at: str) -> None:
         self._settle(facts)
         self._note("forfeited", facts.index)
+
+    def opened(self, facts: Facts, _at: str) -> None:
+        if facts.number("index") not in self._sealed:
+            raise facts.wrong("opens an entry that holds no sealed request")
+        if not REASON_LEAST <= len(facts.text("reason")) <= REASON_LIMIT:
+            raise facts.wrong("gives no reason, or one that is too short or too long")
+        self._note("opened", facts.index)
 
     def counted(self, facts: Facts, _at: str) -> None:
         """Kinds that move no account."""
@@ -243,6 +256,8 @@ _LAWS: dict[str, _Law] = {
     "dataset.registered": Books.registered,
     "version.loaded": Books.loaded,
     "load.refused": Books.counted,
+    "log.searched": Books.counted,
+    "entry.opened": Books.opened,
     "grant.given": Books.given,
     "query.attached": Books.counted,
     "query.checked": Books.counted,

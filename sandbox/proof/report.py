@@ -27,6 +27,10 @@ _FINDINGS = {
         "Forfeited queries: {count}, first entry {first}; their loss stays spent.",
         "有 {count} 次查询（首条为第 {first} 条）失败；其隐私损失仍计入。",
     ),
+    "opened": (
+        "Sealed requests that officers opened, each for a reason: {count}, first entry {first}.",
+        "安全员凭理由开启的密封请求：{count} 次，首条为第 {first} 条。",
+    ),
     "clock-off": (
         "Starts with the release clock off: {count}, first entry {first}; times were not hidden.",
         "有 {count} 次启动（首条为第 {first} 条）关闭了发布时钟，时间未被隐藏。",

@@ -16,6 +16,7 @@ from sandbox.privacy.mechanism import measurement_spec
 from sandbox.service.access import datasets_of, own_grants, require, require_grant
 from sandbox.service.audit import PURPOSE_LIMIT, is_label
 from sandbox.service.enclave import Enclave
+from sandbox.service.memory_bound import check_memory
 from sandbox.terms.canonical import digest
 from sandbox.terms.dataset import Account, Table, UnitSpace, Version
 from sandbox.terms.loss import decimal_text, parse_decimal
@@ -109,6 +110,7 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
         raise DatasetNotLoaded
     asked = request_loss(space, epsilon)
     spec = measurement_spec(plan, space.mode, asked.units)
+    check_memory(plan, table, enclave.settings.worker_memory)
     return Question(
         plan,
         plan_digest(plan),

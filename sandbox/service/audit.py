@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.proof.sealing import tag
 from sandbox.service.enclave import Enclave
-from sandbox.service.ports import Entry
+from sandbox.service.ports import Entry, EntryReceipt
 from sandbox.terms.loss import Loss
 from sandbox.terms.people import Person
 
@@ -19,6 +19,13 @@ def entry(
 ) -> Entry:
     """An entry by `actor`, or by the enclave itself, at the moment given or now."""
     return Entry(kind, at or enclave.clock.now(), actor.name if actor is not None else enclave.settings.name, facts)
+
+
+def stated(enclave: Enclave, index: int) -> EntryReceipt:
+    """The receipt of an entry with its text, for those whom the entry concerns; a request in it stays sealed."""
+    receipt = enclave.ledger.receipt(index)
+    (body,) = enclave.ledger.entries(index, index + 1)
+    return EntryReceipt(receipt.index, receipt.leaf, receipt.checkpoint, receipt.proof, body.decode("utf-8"))
 
 
 def loss_facts(loss: Loss) -> dict[str, Any]:

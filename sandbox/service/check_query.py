@@ -32,13 +32,13 @@ def check(enclave: Enclave, actor: Person, request: QueryRequest) -> Quote:
     except Refusal as refusal:
         _log(enclave, actor, request, refusal.code)
         raise
-    _log(enclave, actor, request, "answerable")
+    _log(enclave, actor, request, "answerable", dataset=quote.dataset)
     return quote
 
 
-def _log(enclave: Enclave, actor: Person, request: QueryRequest, verdict: str) -> None:
+def _log(enclave: Enclave, actor: Person, request: QueryRequest, verdict: str, **more: str) -> None:
     facts = {"text_tag": text_tag(enclave, request.sql), "verdict": verdict, "purpose": purpose_fact(request.purpose)}
-    enclave.ledger.append(entry(enclave, actor, "query.checked", facts))
+    enclave.ledger.append(entry(enclave, actor, "query.checked", facts | more))
 
 
 def _quote(enclave: Enclave, actor: Person, question: Question) -> Quote:
@@ -77,7 +77,7 @@ def _quote(enclave: Enclave, actor: Person, question: Question) -> Quote:
             if is_own(account.kind)
         ),
         errors=tuple(_error(item) for item in expected_error(plan, question.spec, LEVEL)),
-        wait_ms=slot_ms(plan, question.table, enclave.settings.tick_ms),
+        wait_ms=slot_ms(plan, question.table, enclave.settings.tick_ms, enclave.settings.turns),
     )
 
 

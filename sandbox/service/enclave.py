@@ -24,7 +24,8 @@ class Settings:
 
     `origin` names the log, `log_key` is its verifier key (vkey text). `clock_on` False is for benchmarks only; every
     certificate shows it. At most `max_running` queries are unsettled at a time, `max_running_per_person` for one person,
-    and at most `max_loads` loads run: loads take hours, and must leave engine and threads to queries.
+    and at most `max_loads` loads run: loads take hours, and must leave engine and threads to queries. The engine has
+    `workers` scanning processes, each of which may take `worker_memory` bytes.
     """
 
     name: str
@@ -32,13 +33,21 @@ class Settings:
     log_key: str
     tick_ms: int = 250
     clock_on: bool = True
-    max_running: int = 16
+    max_running: int = 8
     max_running_per_person: int = 4
     max_loads: int = 2
+    workers: int = 2
+    worker_memory: int = 8 * 2**30
 
     def __post_init__(self) -> None:
-        if min(self.tick_ms, self.max_running, self.max_running_per_person, self.max_loads) < 1:
-            raise ValueError("the tick and the limits of running queries and loads are at least 1")
+        limits = (self.max_running, self.max_running_per_person, self.max_loads, self.workers, self.worker_memory)
+        if min(self.tick_ms, *limits) < 1:
+            raise ValueError("the tick, the limits of running queries and loads, and the workers are at least 1")
+
+    @property
+    def turns(self) -> int:
+        """How many running queries share one worker, at most: a query's slot has room for all of them."""
+        return -(-self.max_running // self.workers)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

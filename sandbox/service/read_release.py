@@ -4,8 +4,8 @@ from policies.roles import Action
 from sandbox.proof.certificate import verify_certificate
 from sandbox.proof.entry import time_text
 from sandbox.service.access import require
+from sandbox.service.audit import stated
 from sandbox.service.enclave import Enclave
-from sandbox.service.ports import EntryReceipt
 from sandbox.service.read_query import FAILED, RUNNING, cost_of, own_record, seen, state_of
 from sandbox.service.views import ReleaseView
 from sandbox.terms.canonical import digest
@@ -41,15 +41,8 @@ def release(enclave: Enclave, actor: Person, query: str) -> ReleaseView:
         id=record.id,
         answer=document["answer"],
         certificate=certificate,
-        receipt=_stated(enclave, record.settled_entry),
-        reserved_receipt=_stated(enclave, record.entry),
+        receipt=stated(enclave, record.settled_entry),
+        reserved_receipt=stated(enclave, record.entry),
         cost=cost_of(record),
         reused=record.reused,
     )
-
-
-def _stated(enclave: Enclave, index: int) -> EntryReceipt:
-    """The receipt of an entry about the actor's own query, with its text: the request in it is the actor's, and sealed."""
-    receipt = enclave.ledger.receipt(index)
-    (body,) = enclave.ledger.entries(index, index + 1)
-    return EntryReceipt(receipt.index, receipt.leaf, receipt.checkpoint, receipt.proof, body.decode("utf-8"))

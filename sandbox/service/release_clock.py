@@ -29,19 +29,21 @@ BASE_MS = 1_000
 """Signing, socket, handing buckets to warm actors, unwrapping keys, opening files, one ledger write: tens of
 milliseconds each on a quiet machine; a second leaves room for a busy one, as each late slot would tell something."""
 
-ROW_COLUMN_NS = 60
-"""Decrypt, decode, filter and bound one value. The spike behind design §6 took about 15 ns a row and column on one of
-two cores; four times that keeps neighbours on the machine from moving an answer to the next slot."""
+ROW_COLUMN_NS = 30
+"""Decrypt, decode, filter and bound one value, or add it up, where all rows are in one bucket and so at one worker.
+Measured: 7 to 15 ns on a core of a busy machine, 2 million rows in one encrypted bucket. Twice that, so that neighbours
+on the machine do not move an answer to the next slot; rows spread over two workers leave four times."""
 
-ROW_NODE_NS = 10
-"""One operator of an expression on one row: an analyst may write hundreds of them. Measured: at most 4 ns."""
+ROW_NODE_NS = 5
+"""One operator of an expression on one row: an analyst may write hundreds of them. Measured: 0.8 to 1.2 ns."""
 
 ROW_LISTED_NS = 2
-"""One value of an IN list on one row. Measured: 0.4 ns."""
+"""One value of an IN list on one row. Measured: 0.3 ns."""
 
-TEXT_BYTE_NS = 5
-"""Decrypt and decode one byte of text that has no declared keys, all texts being different and of one unit, and so in
-one bucket. Lengths count characters, each taken for the four bytes that UTF-8 needs at most."""
+TEXT_BYTE_NS = 10
+"""Decrypt, decode and compare one byte of text that has no declared keys, all texts being different and of one unit, and
+so in one bucket. Measured: 4 ns on a quiet machine, up to 14 on one that is short of free pages. Lengths count characters, each taken
+for the four bytes that UTF-8 needs at most."""
 
 GROUP_VECTOR_US = 100
 """One exact draw of the discrete Gaussian or Laplace and its finishing; OpenDP takes 10 to 40 µs."""
@@ -50,11 +52,14 @@ DOUBLINGS = 3
 """How often a late engine moves an answer to the next slot before the loss is forfeited."""
 
 
-def slot_ms(plan: Plan, table: Table, tick_ms: int) -> int:
-    """Milliseconds from acceptance to the first slot, a multiple of the tick. `table` is the plan's."""
+def slot_ms(plan: Plan, table: Table, tick_ms: int, turns: int) -> int:
+    """Milliseconds from acceptance to the first slot, a multiple of the tick. `table` is the plan's.
+
+    `turns` is how many queries one worker may have to serve at a time: each waits for the rows of all others.
+    """
     nanoseconds = (
         BASE_MS * 10**6
-        + plan.rows_max * _row_ns(plan, table)
+        + turns * plan.rows_max * _row_ns(plan, table)
         + plan.groups * len(plan.primitives) * GROUP_VECTOR_US * 10**3
     )
     tick = tick_ms * 10**6

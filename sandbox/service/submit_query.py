@@ -151,7 +151,7 @@ def _reserve(
     monotonic, now = enclave.clock.monotonic(), enclave.clock.now()
     reservation = _reservation(enclave, actor, request, key, question, grant, now)
     facts = _facts(enclave, request, question)
-    first = slot_ms(question.plan, question.table, enclave.settings.tick_ms)
+    first = _slot_ms(enclave, question)
     running = Running(reservation.query, actor.name, reservation.answer_key, monotonic, first)
     enclave.desk.open(running)  # before the ledger has it, so that nobody ever sees it reserved and not running
     try:
@@ -198,7 +198,7 @@ def _reservation(
     grant: Grant,
     now: datetime,
 ) -> Reservation:
-    slot = timedelta(milliseconds=slot_ms(question.plan, question.table, enclave.settings.tick_ms))
+    slot = timedelta(milliseconds=_slot_ms(enclave, question))
     return Reservation(
         query=f"q_{ULID.from_datetime(now)}",
         order=f"o_{ULID.from_datetime(now)}",
@@ -221,6 +221,10 @@ def _reservation(
         accepted_at=now,
         visible_at=now + slot,
     )
+
+
+def _slot_ms(enclave: Enclave, question: Question) -> int:
+    return slot_ms(question.plan, question.table, enclave.settings.tick_ms, enclave.settings.turns)
 
 
 def _facts(enclave: Enclave, request: QueryRequest, question: Question) -> dict[str, Any]:

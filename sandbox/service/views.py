@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.proof.entry import time_text
-from sandbox.service.ports import EntryReceipt, Receipt
+from sandbox.service.ports import EntryReceipt, FoundEntry, Receipt
 from sandbox.terms.people import Grant, Person
 
 
@@ -244,6 +244,64 @@ class InclusionView:
 
     def to_json(self) -> dict[str, Any]:
         return receipt_json(self.receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundView:
+    """A page of a search of the log, newest first. `next` is the `before` of the following page; None at the end.
+    `searched` is the index of the entry that states this search."""
+
+    found: tuple[FoundEntry, ...]
+    next: int | None
+    searched: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "entries": [_found_json(item) for item in self.found],
+            "next": self.next,
+            "searched": self.searched,
+        }
+
+
+def _found_json(found: FoundEntry) -> dict[str, Any]:
+    return {
+        "index": found.index,
+        "kind": found.kind,
+        "at": time_text(found.at),
+        "actor": found.actor,
+        "person": found.person,
+        "organisation": found.organisation,
+        "datasets": list(found.datasets),
+        "purpose": found.purpose,
+        "decision": found.decision,
+        "text_tag": found.text_tag,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """One entry with its inclusion proof. What is sealed in it stays sealed."""
+
+    receipt: EntryReceipt
+
+    def to_json(self) -> dict[str, Any]:
+        return entry_receipt_json(self.receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedView:
+    """An entry with the request that was sealed in it, and the entry in which the opening is stated."""
+
+    entry: EntryReceipt
+    request: dict[str, Any]
+    opened: EntryReceipt
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "entry": entry_receipt_json(self.entry),
+            "request": self.request,
+            "opened": entry_receipt_json(self.opened),
+        }
 
 
 @dataclass(frozen=True, slots=True)

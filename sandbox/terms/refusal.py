@@ -172,8 +172,9 @@ class SignInRequired(NotSignedIn):
     advice_zh = "请登录，或向管理员申请新令牌。"
 
 
-class PassphraseWrong(NotSignedIn):
+class PassphraseWrong(NotWellFormed):
     code = "passphrase-wrong"
+    exit_code = 4
     title = "The passphrase does not open this enclave."
     title_zh = "口令无法打开此飞地。"
     advice = "Check the passphrase. If it is right, the key file was changed: tell the security officer."
@@ -321,6 +322,14 @@ class RangeTooWide(NotAnswerable):
     title_zh = "按声明的规模，求和可能超出精确整数范围。"
     advice = "Use a narrower expression, or ask the steward for a coarser granularity."
     advice_zh = "请使用范围更小的表达式，或请数据管理员设置更粗的精度。"
+
+
+class MemoryBound(NotAnswerable):
+    code = "memory-bound"
+    title = "At the declared sizes this query could need more memory than a worker has."
+    title_zh = "按声明的规模，此查询所需内存可能超过工作进程的内存上限。"
+    advice = "Use fewer text columns and fewer groups, or ask the steward for a smaller rows_max or max_length."
+    advice_zh = "请减少文本列和分组，或请数据管理员减小 rows_max 或 max_length。"
 
 
 class PlanNotSupported(NotAnswerable):

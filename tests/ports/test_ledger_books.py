@@ -61,7 +61,7 @@ def copy(written: Path, tmp_path: Path) -> Path:
 
 def test_control_the_same_handling_without_a_change_is_accepted(copy: Path) -> None:
     with past_all_rules(copy / "ledger.sqlite") as raw:
-        assert len(tables(raw)) == 13
+        assert len(tables(raw)) == 14
     assert refuses(lambda: open_sqlite(copy)) is None
 
 

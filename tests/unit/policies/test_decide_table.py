@@ -119,6 +119,9 @@ def test_every_role_and_use_case(role, action):
         Action.READ_CHECKPOINT: "administrator steward analyst officer",
         Action.PROVE_LOG: "administrator steward analyst officer",
         Action.EXPORT_LOG: "officer",
+        Action.SEARCH_LOG: "officer",
+        Action.VIEW_ENTRY: "officer",
+        Action.OPEN_ENTRY: "officer",
     }
     decision = decide(ask(role=role, action=action, datasets=(), purpose=""), [])
     if role in allowed[action].split():

@@ -72,18 +72,36 @@ def test_columns_are_found_wherever_they_are_read():
 def test_a_slot_is_a_whole_number_of_ticks_and_grows_with_the_declared_size(rows_max, groups, tick):
     keys = (GroupKey("k", Type.INT, tuple(range(groups))),)
     small, large = plan(rows_max, keys=keys), plan(rows_max + 10**9, where=WHERE, keys=keys)
-    assert slot_ms(small, TABLE, tick) % tick == 0
-    assert BASE_MS <= slot_ms(small, TABLE, tick) < slot_ms(large, TABLE, tick)
+    assert slot_ms(small, TABLE, tick, 1) % tick == 0
+    assert BASE_MS <= slot_ms(small, TABLE, tick, 1) < slot_ms(large, TABLE, tick, 1)
+
+
+@given(st.integers(0, 10**11), st.integers(1, 8), st.integers(1, 8))
+def test_a_slot_has_room_for_every_query_that_shares_a_worker(rows_max, one, more):
+    """All of them may read one unit's rows, and the rows of one unit are at one worker."""
+    asked = plan(rows_max, where=WHERE)
+    alone, shared = (slot_ms(asked, TABLE, 1, turns) - BASE_MS - 1 for turns in (one, one + more))
+    assert shared >= alone * (one + more) // one - (one + more)
+
+
+@pytest.mark.parametrize(("running", "workers", "turns"), [(8, 2, 4), (8, 3, 3), (1, 2, 1), (8, 8, 1), (9, 8, 2)])
+def test_turns_are_the_queries_of_one_worker(bare, running, workers, turns):
+    assert replace(bare.settings, max_running=running, workers=workers).turns == turns
+
+
+def test_a_small_table_is_answered_in_about_a_second():
+    keys = (GroupKey("k", Type.INT, (1, 2)),)
+    assert slot_ms(plan(25_000, where=WHERE, keys=keys), TABLE, 250, 4) <= BASE_MS + 250
 
 
 def test_what_a_query_makes_of_each_row_moves_its_slot():
     """One unit may bring every row there is: what a row can take must be in the slot, or its presence shows."""
 
     def slot(where):
-        return slot_ms(plan(where=where), TABLE, 10)
+        return slot_ms(plan(where=where), TABLE, 10, 1)
 
     few, many = (Disjunction(tuple(Comparison("<", A, Literal(n, Type.INT)) for n in range(k))) for k in (2, 202))
-    assert slot(many) - slot(few) >= 1_000_000 * 200 * 4 / 10**6  # a comparison takes 4 ns
+    assert slot(many) - slot(few) >= 1_000_000 * 200 * 4 / 10**6  # a comparison takes 3 ns
     short, long = (Membership(A, tuple(Literal(n, Type.INT) for n in range(k))) for k in (1, 1001))
     assert slot(long) - slot(short) >= 1_000_000 * 1000 / 10**6  # a listed value takes 0.4 ns
     text = NullTest(ColumnRef("note", Type.STRING))
@@ -181,8 +199,9 @@ ENGINES = {
 
 @pytest.fixture
 def slot() -> int:
-    """Of COUNT over clinic.visits: 1,000 ms, and two columns (one key, the unit) of a million rows at 60 ns, in ticks."""
-    return 1250
+    """Of COUNT over clinic.visits: 1,000 ms, and three passes (the key, the runs, the count) over a million rows at 30 ns,
+    four queries a worker, in ticks."""
+    return 1500
 
 
 def test_nothing_visible_changes_before_the_slot_whatever_the_engine_does(make_world, slot):
@@ -342,6 +361,7 @@ def test_a_closing_pool_leaves_a_paid_reservation_that_is_seen_as_failed(world):
 
 
 def test_settings_are_checked(bare):
-    for wrong in ({"tick_ms": 0}, {"max_running": 0}, {"max_running_per_person": 0}):
+    limits = ("tick_ms", "max_running", "max_running_per_person", "max_loads", "workers", "worker_memory")
+    for wrong in ({name: 0} for name in limits):
         with pytest.raises(ValueError):
             replace(bare.settings, **wrong)

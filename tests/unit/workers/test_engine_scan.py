@@ -1,6 +1,9 @@
 """The vectorised evaluation and the compiled pass against a slow reference, and the laws of bounding."""
 
+from fractions import Fraction
+
 import numpy as np
+import pyarrow as pa
 import pytest
 from engine_tables import (
     AGE,
@@ -8,6 +11,7 @@ from engine_tables import (
     COST,
     KEYS,
     NOTE,
+    NOTES,
     NUMBERS,
     PLANS,
     PREDICATES,
@@ -34,19 +38,51 @@ from sandbox.plan.nodes import (
     type_of,
 )  # fmt: skip
 from sandbox.terms.dataset import Type
-from workers.bucket import Bucket, ColumnArray
-from workers.contribute import COUNT_ROWS, COUNT_UNITS, contribute, fixed_point
-from workers.evaluate import Evaluator, Vector
-from workers.scan import Needs, measure_bucket
+from workers.bucket import Bucket, ColumnArray, Piece
+from workers.contribute import Bounding, add
+from workers.evaluate import KEPT_MAX, Block, Compiler, Vector, repeated
+from workers.fixed_point import FixedPoint
+from workers.scan import Needs, measure_bucket, measure_pieces
 
 MORE = settings(max_examples=150, deadline=None)
+
+
+def vector_of(columns, rows, expression):
+    with np.errstate(all="ignore"):
+        return Compiler(columns, max(rows, 1), repeated([expression])).step(expression)(Block(0, rows))
+
+
+def bounded(runs, groups, bounds, group_count=1):
+    """Counted rows and units of each group, and the groups of the rows that count."""
+    bounding = Bounding(np.asarray(runs, np.int64), bounds, group_count)
+    groups = np.asarray(groups, np.int32)
+    bounding.mark(groups)
+    bounding.finish()
+    return bounding.rows.tolist(), bounding.units.tolist(), groups.tolist()
+
+
+def pieces_of(bucket, size):
+    """The bucket's rows as a file gives them: cut, and each piece with dictionaries of text of its own."""
+    for start in range(0, bucket.rows, size):
+        columns = {name: _cut(column, slice(start, start + size)) for name, column in bucket.columns.items()}
+        yield Piece(min(size, bucket.rows - start), columns)
+
+
+def _cut(column, rows):
+    valid = None if column.valid is None else column.valid[rows]
+    if column.dictionary is None or not set(column.dictionary) <= set(NOTES):
+        return ColumnArray(column.values[rows], valid, column.dictionary)
+    texts = [None if code < 0 else column.dictionary[code] for code in column.values[rows].tolist()]
+    coded = pa.array(texts, pa.string()).dictionary_encode()
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return ColumnArray(codes, None, coded.dictionary)
 
 
 @MORE
 @given(UNITS, PREDICATES | NUMBERS)
 def test_expressions_equal_the_reference(units, expression):
     bucket = bucket_of(units)
-    vector = Evaluator(bucket.columns, bucket.rows).vector(expression)
+    vector = vector_of(bucket.columns, bucket.rows, expression)
     rows = [row for unit in units for row in unit]
     assert len(vector.values) == len(vector.valid) == len(rows)
     if type_of(expression) is Type.FLOAT:
@@ -78,10 +114,25 @@ def test_one_more_unit_moves_each_vector_within_the_bounds(units, unit, plan):
 def test_control_without_bounds_one_unit_moves_more():
     unit = bucket_of([]).columns
     assert set(unit) >= {"age", "cost"}
-    groups = np.zeros(9, np.int32)
-    loose = contribute(np.asarray([9]), groups, (COUNT_ROWS,), np.empty((0, 9), np.int64), _bounds(9, 9, 9), 1)
-    tight = contribute(np.asarray([9]), groups, (COUNT_ROWS,), np.empty((0, 9), np.int64), _bounds(2, 1, 2), 1)
-    assert (loose[0, 0], tight[0, 0]) == (9, 2)
+    assert bounded([9], [0] * 9, _bounds(9, 9, 9))[0] == [9]
+    assert bounded([9], [0] * 9, _bounds(2, 1, 2)) == ([2], [1], [0, 0] + [-1] * 7)
+
+
+@MORE
+@given(UNITS, PLANS, st.integers(1, 9), st.integers(1, 9))
+def test_any_size_of_blocks_and_pieces_gives_the_same_bits(units, plan, block_rows, piece_rows):
+    bucket = bucket_of(units)
+    whole = measure_bucket(plan, bucket)
+    assert measure_bucket(plan, bucket, block_rows).tobytes() == whole.tobytes()
+    pieces = measure_pieces(plan, bucket.runs, pieces_of(bucket, piece_rows), block_rows)
+    assert pieces.tobytes() == whole.tobytes()
+
+
+def test_what_occurs_twice_is_kept_and_no_more_than_the_bound():
+    twice = [Comparison(">", AGE, Literal(number, Type.INT)) for number in range(2 * KEPT_MAX)]
+    assert repeated([*twice[:3], *twice[:2]]) == {AGE, *twice[:2]}
+    assert repeated([Comparison(">", AGE, Literal(3, Type.INT)), Literal(3, Type.INT)]) == set()
+    assert len(repeated([*twice, *twice])) == KEPT_MAX
 
 
 @MORE
@@ -142,24 +193,45 @@ def test_true_and_one_are_different_keys():
 def test_summands_stay_within_their_magnitude_whatever_the_values(values, low, width, granularity, centred):
     total = SumValues(COST, low, low + width, low + width / 3 if centred else 0 * low, granularity)
     vector = Vector(np.asarray(values, np.float64), ~np.isnan(np.asarray(values, np.float64)))
-    integers = fixed_point(vector, total)
+    integers = FixedPoint.of(total).apply(vector)
     assert integers.dtype == np.int64
     assert np.abs(integers).max(initial=0) <= total.magnitude
+    assert integers.tolist() == by_numpy(vector, total).tolist()
+
+
+def by_numpy(vector, total):
+    """The same rounding, step by step over whole arrays."""
+    reach = float(total.magnitude)
+    with np.errstate(all="ignore"):
+        clamped = np.clip(vector.values, float(total.low), float(total.high))
+        steps = np.nan_to_num((clamped - float(total.center)) / float(total.granularity), nan=0.0)
+        integers = np.rint(np.clip(steps, -reach, reach)).astype(np.int64)
+    return np.where(vector.valid, np.clip(integers, -total.magnitude, total.magnitude), 0)
+
+
+def test_halves_round_to_even_and_null_and_nan_add_nothing():
+    values = np.asarray([0.5, 1.5, 2.5, -0.5, -1.5, np.nan, np.inf, -np.inf, 3.0])
+    valid = np.asarray([True] * 8 + [False])
+    total = SumValues(COST, Fraction(-9), Fraction(9), Fraction(0), Fraction(1))
+    assert FixedPoint.of(total).apply(Vector(values, valid)).tolist() == [0, 2, 2, 0, -2, 0, 9, -9, 0]
+
+
+def test_a_summand_beyond_int64_is_refused():
+    with pytest.raises(ValueError):
+        FixedPoint.of(SumValues(COST, Fraction(0), Fraction(2**62), Fraction(0), Fraction(1, 2)))
 
 
 @MORE
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=20), st.integers(-(2**60), 2**60), st.integers(0, 2**60))
 def test_whole_numbers_are_exact_beyond_doubles(values, low, width):
-    from fractions import Fraction
-
     total = SumValues(AGE, Fraction(low), Fraction(low + width), Fraction(low), Fraction(1))
     vector = Vector(np.asarray(values, np.int64), np.ones(len(values), np.bool_))
-    assert fixed_point(vector, total).tolist() == [min(max(v, low), low + width) - low for v in values]
+    assert FixedPoint.of(total).apply(vector).tolist() == [min(max(v, low), low + width) - low for v in values]
 
 
 def test_nan_and_infinity_in_a_stored_column_are_null_and_the_largest_double():
     column = ColumnArray(np.asarray([np.nan, np.inf, -np.inf, 1.5]), None, None)
-    vector = Evaluator({"cost": column}, 4).vector(COST)
+    vector = vector_of({"cost": column}, 4, COST)
     assert vector.valid.tolist() == [False, True, True, True]
     assert vector.values[1:].tolist() == [1.7976931348623157e308, -1.7976931348623157e308, 1.5]
 
@@ -167,20 +239,26 @@ def test_nan_and_infinity_in_a_stored_column_are_null_and_the_largest_double():
 @MORE
 @given(BOUNDS, st.lists(st.integers(1, 6), max_size=6))
 def test_runs_must_cover_the_rows(bounds, runs):
-    rows = sum(runs) + 1
-    with pytest.raises(ValueError):
-        contribute(
-            np.asarray(runs, np.int64), np.zeros(rows, np.int32), (COUNT_UNITS,), np.empty((0, rows), np.int64), bounds, 1
-        )  # fmt: skip
+    rows = sum(runs)
+    assert sum(bounded(runs, [0] * rows, bounds)[0]) <= rows
+    for wrong in (rows + 1, rows - 1):
+        if wrong >= 0:
+            with pytest.raises(ValueError):
+                bounded(runs, [0] * wrong, bounds)
 
 
-def test_a_group_beyond_the_plan_is_refused():
+def test_a_negative_run_a_group_beyond_the_plan_and_summands_of_other_rows_are_refused():
+    for runs, groups in (([-1, 2], [0]), ([1], [1])):
+        with pytest.raises(ValueError):
+            bounded(runs, groups, _bounds(1, 1, 1))
     with pytest.raises(ValueError):
-        contribute(
-            np.asarray([1]), np.asarray([1], np.int32), (COUNT_ROWS,), np.empty((0, 1), np.int64), _bounds(1, 1, 1), 1
-        )
-    with pytest.raises(ValueError):
-        contribute(np.asarray([1]), np.asarray([0], np.int32), (0,), np.empty((0, 1), np.int64), _bounds(1, 1, 1), 1)
+        add(np.zeros(2, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int64))
+
+
+def test_groups_need_declared_keys():
+    undeclared = Bucket(1, np.asarray([1], np.int64), {"sex": ColumnArray(np.zeros(1, np.int64))})
+    with pytest.raises(TypeError):
+        measure_bucket(plan_of(keys=("sex",), primitives=(CountRows(),)), undeclared)
 
 
 def test_keys_of_the_tables_are_those_of_the_plans():

@@ -22,7 +22,7 @@ from workers.manifest import (
     open_version,
     write_manifest,
 )
-from workers.schema import Encoding, StoredColumn, schema_digest, stored_columns
+from workers.schema import Encoding, StoredColumn, TableLimits, schema_digest, stored_columns
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 
@@ -45,7 +45,9 @@ def example(engine: str) -> Manifest:
         ManifestFile(0, "units", "11" * 16, b"wrapped-units", "cd" * 32),
     )
     schema = schema_digest(dataset())
-    return Manifest("clinic", 1, "people", 1, schema, (ManifestTable("visits", columns, files),), engine)
+    return Manifest(
+        "clinic", 1, "people", 1, schema, (ManifestTable("visits", columns, files, TableLimits(1000, 5, 3)),), engine
+    )
 
 
 def test_manifest_bytes_and_signature_are_those_written_down():

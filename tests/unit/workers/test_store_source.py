@@ -52,7 +52,7 @@ def test_csv_cells_are_read_by_their_described_type(world):
         HEAD + ROW.rstrip("\n"),
         '"ID"," n ",X,Ok,D,T\n' + ROW,
         "extra," + HEAD + "anything," + ROW,
-        "t,d,ok,x,n,id\n2024-01-31 12:30,2024-01-31,TRUE,25e-1,1.0,a\n",
+        "t,d,ok,x,n,id\n2024-01-31 12:30,2024-01-31,TRUE,25e-1,+01,a\n",
         HEAD + "a,1,2.5,true,2024-01-31,2024-01-31T20:30:00+08:00\n",
         HEAD + "a,1,2.5,true,2024-01-31,2024-01-31T12:30:00Z\n",
     ],
@@ -61,6 +61,14 @@ def test_spellings_of_one_csv_file(world, text):
     world.put("f.csv", HEAD + ROW)
     world.put("g.csv", text)
     assert read(world, "g.csv") == read(world, "f.csv")
+
+
+def test_integers_keep_every_digit_and_their_sign(world):
+    cells = ["0", "-0", "+5", "-7", "007", str(2**63 - 1), str(-(2**63)), "+" + str(2**53 + 1)]
+    world.put("f.csv", "n\n" + "\n".join(cells) + "\n")
+    assert [row["n"] for row in read(world, "f.csv", {"n": Type.INT})] == [int(cell) for cell in cells]
+    world.put("f.csv", "n\n1\n" + "9" * 30 + "\n")
+    assert [row["n"] for row in read(world, "f.csv", {"n": Type.INT})] == [1, 1e30]  # the column's bounds decide
 
 
 def test_empty_cells_are_null_and_quoted_line_breaks_stay(world):
@@ -97,6 +105,10 @@ def test_a_header_alone_is_an_empty_table(world):
         (HEAD + ROW + ROW + "a,1,2,true,2024-01-31,2024-01-31T00:00:00," + CANARY + "\n", None, 3),
         (HEAD + ROW + f"a,{CANARY},,,,\n", "n", 2),
         (HEAD + ROW + ROW + "a,1.x,,,,\n" + ROW, "n", 3),
+        *(
+            (HEAD + ROW + f"a,{cell},,,,\n", "n", 2)
+            for cell in ("0x10", "1.0", "1e3", "nan", "inf", "١", " 1", "--1", "+")
+        ),
         (HEAD + f"a,1,{CANARY},,,\n", "x", 1),
         (HEAD + 'a,1,"1,5",,,\n', "x", 1),
         (HEAD + "a,1,1,yes,,\n", "ok", 1),
