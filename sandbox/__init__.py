@@ -5,12 +5,14 @@ Names here are the public face of the light client; everything else is reached b
 
 from typing import TYPE_CHECKING
 
-from sandbox.terms.version import VERSION as __version__
+from sandbox.terms.version import VERSION
 
 if TYPE_CHECKING:
     from sandbox.client.connection import Connection
 
 __all__ = ["__version__", "connect"]
+
+__version__ = VERSION
 
 
 def connect(url: str | None = None, token: str | None = None) -> "Connection":
