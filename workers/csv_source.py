@@ -127,7 +127,7 @@ def _parse(text: pa.Array, type_: Type) -> pa.Array:
 
 def _integers(text: pa.Array) -> pa.Array:
     """Signs and digits alone: Arrow would take 0x10 for sixteen."""
-    plain = pc.replace_substring_regex(_only(text, r"^[+-]?[0-9]+$"), r"^\+", "")
+    plain = pc.replace_substring_regex(_only(text, r"^[+-]?[0-9]+(\.0+)?$"), r"^\+|\.0+$", "")
     try:
         return pc.cast(plain, pa.int64())
     except pa.ArrowInvalid:

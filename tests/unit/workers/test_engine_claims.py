@@ -4,8 +4,9 @@ from dataclasses import replace
 from fractions import Fraction
 from hashlib import sha256
 
+import pyarrow as pa
 import pytest
-from store_world import VISITS, World, visits
+from store_world import VISITS, World, dataset, parquet_bytes, visits
 
 from sandbox.plan.canonical import plan_json
 from sandbox.plan.nodes import (
@@ -26,8 +27,9 @@ from sandbox.plan.nodes import (
     SumValues,
 )
 from sandbox.privacy.mechanism import measurement_spec
+from sandbox.service.memory_bound import BASE_BYTES, TEXT_FACTOR, worker_bytes
 from sandbox.service.memory_bound import ROW_GROUP as DECLARED_ROW_GROUP
-from sandbox.terms.dataset import Type
+from sandbox.terms.dataset import Column, Type
 from sandbox.terms.loss import Loss, Mode
 from sandbox.terms.order import MeasureOrder
 from workers.bucket import read_bucket
@@ -144,3 +146,30 @@ def test_a_stored_bucket_scanned_by_row_groups_equals_the_whole(tmp_path, monkey
         for plan in (PLAN, replace(PLAN, where=None, keys=(), primitives=(CountRows(), CountUnits()))):
             assert scan(plan, key).tobytes() == measure_bucket(plan, whole).tobytes()
     assert measure_bucket(PLAN, whole).any()
+
+
+@pytest.mark.parametrize("letter", ["a", "中", "🙂"])
+def test_long_texts_take_no_more_memory_than_the_control_plane_counts_with(tmp_path, letter):
+    """All of one unit, all different, each as long as its column allows."""
+    count, length = 600, 5_000
+    columns = (
+        VISITS.columns[0],
+        Column("a", Type.STRING, max_length=length),
+        Column("b", Type.STRING, max_length=length),
+    )
+    table = replace(VISITS, rows_max=count, columns=columns)
+    texts = {name: [f"{n}{name}".ljust(length, letter) for n in range(count)] for name in "ab"}
+    world = World(tmp_path)
+    file = world.put("t.parquet", parquet_bytes(pa.table({"patient_id": ["p"] * count, **texts})))
+    key = world.open(world.load(dataset(table), {"visits": file}, buckets=1)).bucket_key("visits", 0)
+    same = Comparison("=", ColumnRef("a", Type.STRING), ColumnRef("b", Type.STRING))
+    plan = replace(PLAN, rows_max=count, where=same, keys=(), primitives=(CountRows(),), outputs=(CountOutput("n", 0),))
+    before, pool = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(pool)
+    try:
+        assert scan(plan, key).tolist() == [[0]]
+    finally:
+        pa.set_memory_pool(before)
+    text_bytes = sum(len(text.encode()) for column in texts.values() for text in column)
+    assert text_bytes < pool.max_memory() < TEXT_FACTOR * text_bytes
+    assert pool.max_memory() < worker_bytes(plan, table) - BASE_BYTES

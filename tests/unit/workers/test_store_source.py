@@ -107,7 +107,7 @@ def test_a_header_alone_is_an_empty_table(world):
         (HEAD + ROW + ROW + "a,1.x,,,,\n" + ROW, "n", 3),
         *(
             (HEAD + ROW + f"a,{cell},,,,\n", "n", 2)
-            for cell in ("0x10", "1.0", "1e3", "nan", "inf", "١", " 1", "--1", "+")
+            for cell in ("0x10", "1.5", "1.", "1e3", "nan", "inf", "١", " 1", "--1", "+")
         ),
         (HEAD + f"a,1,{CANARY},,,\n", "x", 1),
         (HEAD + 'a,1,"1,5",,,\n', "x", 1),
@@ -274,3 +274,9 @@ def test_batches_and_cells_beyond_the_limits_are_refused(world, monkeypatch):
 def test_too_many_columns_are_refused(world):
     world.put("f.csv", ",".join(["id", *(f"c{n}" for n in range(5000))]) + "\n")
     refusal(world, "f.csv", ID)
+
+
+def test_integers_written_with_a_zero_fraction_are_integers(world):
+    """What a data frame writes for an integer column with gaps."""
+    world.put("f.csv", "n,rest\n1.0,a\n,b\n-2.00,c\n+3,d\n")
+    assert [row["n"] for row in read(world, "f.csv", {"n": Type.INT})] == [1, None, -2, 3]
