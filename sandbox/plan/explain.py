@@ -34,7 +34,7 @@ _SENTENCES = {
         "no groups": "Makes one group of all rows.",
         "key": "{name} ({count} public keys)",
         "measured": "Measures {primitives}, each with its own noise.",
-        "unit": "Counts of one unit of {space} at most {rows} rows, in at most {groups} groups.",
+        "unit": "Of each unit of {space}, at most {rows} of its rows count, in at most {groups} of the groups.",
         "count_rows": "the number of rows",
         "count_units": "the number of distinct units",
         "count_values": "how many values {operand} has",

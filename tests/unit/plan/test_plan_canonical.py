@@ -141,7 +141,7 @@ def test_explanations():
             "Measures the sum of cost, clamped to [0, 5000], less 2500 each, in steps of 0.01; how many values cost has;"
             " the number of rows, each with its own noise."
         ),
-        "Counts of one unit of clinic-patients at most 50 rows, in at most 2 groups.",
+        "Of each unit of clinic-patients, at most 50 of its rows count, in at most 2 of the groups.",
     ]
     chinese = explain(plan, "zh")
     assert len(chinese) == 5
