@@ -269,9 +269,9 @@ def test_while_late_the_view_names_the_next_slot(world, slot):
 
 
 def test_an_answer_after_the_last_slot_is_thrown_away(world, slot):
-    slow(11)(world)
+    slow(8 * slot / 1000 + 1)(world)
     query = submit_query.submit(world.enclave, world.ann, request(), "key-00001")
-    for moment in (slot, 2 * slot, 4 * slot, 8 * slot, 12_000):
+    for moment in (slot, 2 * slot, 4 * slot, 8 * slot, 8 * slot + 2_000):
         world.at(moment)
     assert read_query.view(world.enclave, world.ann, query.id).state == "failed"
     assert world.kinds()[-1] == "query.forfeited"
