@@ -7,6 +7,7 @@ defines it (NaN is NULL, infinities are the bound, undeclared keys are NULL) and
 import itertools
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,7 +169,7 @@ def made_rows(seed: int = 7) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture(scope="module")
-def oracle(rand_hie: Path, tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+def oracle(rand_hie: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """DuckDB with both tables as their descriptions define them."""
     base = duckdb.connect()
     base.execute("create schema hie")
@@ -192,11 +193,12 @@ def oracle(rand_hie: Path, tmp_path_factory: pytest.TempPathFactory) -> duckdb.D
         " from made.raw"
     )
     base.execute("create table made.place as select ? as path", [str(folder / "rows.parquet")])
-    return base
+    yield base
+    base.close()
 
 
 @pytest.fixture(scope="module")
-def running(oracle: duckdb.DuckDBPyConnection, rand_hie: Path) -> Enclave:
+def running(oracle: duckdb.DuckDBPyConnection, rand_hie: Path) -> Iterator[Enclave]:
     made = Path(oracle.execute("select path from made.place").fetchone()[0])
     with start_enclave(clock=False) as enclave:
         enclave.load(RAND_HIE, {"years": rand_hie})
