@@ -98,6 +98,7 @@ def init_command(home: Path, name: str, passphrase_file: str | None) -> None:
 @click.option(
     "--passphrase-file", type=click.Path(), default=None, help="Where the passphrase is; - is standard input."
 )
+@click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
 def serve_command(
     home: Path,
     host: str,
@@ -108,12 +109,23 @@ def serve_command(
     allowed_host: tuple[str, ...],
     shared_network: bool,
     passphrase_file: str | None,
+    with_parent: bool,
 ) -> None:
     """Run the enclave in HOME until it is told to stop."""
     options = ServeOptions(
         home.resolve(), host, port, workers, tick_ms, not benchmark_without_clock, not shared_network, allowed_host
     )
-    raise SystemExit(serve(options, read_passphrase(passphrase_file, confirm=False)))
+    passphrase = read_passphrase(passphrase_file, confirm=False)
+    if with_parent:
+        threading.Thread(target=_stop_with_parent, daemon=True).start()
+    raise SystemExit(serve(options, passphrase))
+
+
+def _stop_with_parent() -> None:
+    """Whoever started the enclave holds the other end of standard input: it closes however that process ends."""
+    while sys.stdin.buffer.read(1):
+        continue
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def read_passphrase(source: str | None, *, confirm: bool) -> bytes:

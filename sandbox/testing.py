@@ -102,6 +102,7 @@ class Enclave:
         Raises:
             EnclaveNotReady: it ended or did not answer in time.
         """
+        self._let_go()
         if not HomePaths(self.home).root_key.exists():
             self._found()
         self.process = subprocess.Popen(  # noqa: S603
@@ -113,6 +114,7 @@ class Enclave:
                 str(self.home),
                 "--port=0",
                 "--passphrase-file=-",
+                "--with-parent",
                 *self._options,
             ],
             stdin=subprocess.PIPE,
@@ -123,8 +125,9 @@ class Enclave:
         )
         if self.process.stdin is None or self.process.stdout is None or self.process.stderr is None:
             raise EnclaveNotReady("The enclave's process has no pipes.")
+        # The pipe stays open: the enclave stops by itself when this process ends, however that may be.
         self.process.stdin.write(f"{self._passphrase}\n")
-        self.process.stdin.close()
+        self.process.stdin.flush()
         address = threading.Event()
         threading.Thread(target=self._read_address, args=(self.process.stdout, address), daemon=True).start()
         threading.Thread(target=self._read_errors, args=(self.process.stderr,), daemon=True).start()
@@ -137,14 +140,17 @@ class Enclave:
 
     def stop(self, timeout: float = 40.0) -> int | None:
         """Ask the enclave to stop and wait; returns its exit code (None if it does not run)."""
-        if self.process is None or self.process.poll() is not None:
-            return None if self.process is None else self.process.returncode
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            return self.process.wait()
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._let_go()
+        return self.process.returncode
 
     # -- people --------------------------------------------------------------------------------------------------------
 
@@ -239,6 +245,11 @@ class Enclave:
             return self.steward(self._stewards[dataset]).load(dataset, copies, progress=progress)
 
     # -- inside --------------------------------------------------------------------------------------------------------
+
+    def _let_go(self) -> None:
+        """Close our end of an earlier run's pipe."""
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
 
     def _found(self) -> None:
         from sandbox.wiring import found_enclave

@@ -5,7 +5,7 @@ So every plan that runs fits whatever the rows are: a worker reads a row group a
 bucket, and every text may be as long as its column allows.
 """
 
-from sandbox.plan.nodes import Plan
+from sandbox.plan.nodes import KeyOutput, MeanOutput, Plan
 from sandbox.service.release_clock import columns_read
 from sandbox.terms.dataset import Table, Type
 from sandbox.terms.refusal import MemoryBound
@@ -36,6 +36,12 @@ GROUP_VECTOR_BYTES = 64
 LENGTH_UNDECLARED = 2**18
 """Characters of a text whose column declares no length: a cell of a file has at most 1 MiB. Descriptions always do."""
 
+ANSWER_BYTES_MAX = 48 * 2**20
+"""What an answer may weigh on its way from the engine, whose frames hold 64 MiB: a heavier one would be paid for and lost."""
+
+NUMBER_BYTES = 24
+"""One noisy integer in an answer: sign, up to 19 digits, quotes and comma."""
+
 _UTF8_BYTES = 4
 
 
@@ -44,6 +50,20 @@ def check_memory(plan: Plan, table: Table, limit: int) -> None:
     needed = worker_bytes(plan, table)
     if needed > limit or any(size > TEXT_BYTES_MAX for size in _text_bytes(plan, table)):
         raise MemoryBound(f"It could need {_gib(needed)} GiB; a worker has {_gib(limit)} GiB.")
+    if answer_bytes(plan) > ANSWER_BYTES_MAX:
+        raise MemoryBound(f"Its answer of {plan.groups:,} groups and {len(plan.outputs)} columns is too large to send.")
+
+
+def answer_bytes(plan: Plan) -> int:
+    """Bytes of the answer at most, from the plan alone: its groups, keys and columns."""
+    row = 0
+    for output in plan.outputs:
+        if isinstance(output, KeyOutput):
+            longest = max(len(str(value).encode()) for value in plan.keys[output.key].values)
+            row += 2 * longest + 3  # a quote or a backslash in a key is escaped
+        else:
+            row += NUMBER_BYTES * (2 if isinstance(output, MeanOutput) else 1)
+    return plan.groups * row
 
 
 def worker_bytes(plan: Plan, table: Table) -> int:

@@ -7,6 +7,8 @@ the killed run no process is left within a minute. The books are checked by the 
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -132,3 +134,20 @@ def test_service_killed(rounds: int, visits: Path, tmp_path: Path) -> None:
             states = settled(ann, ids)
             assert set(states.values()) <= {"done", "failed"}
             check_books(enclave, tmp_path)
+
+
+def test_an_enclave_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    """kill -9 of a test run (or of the demonstration) leaves no enclave behind."""
+    program = (
+        "import pathlib, time\n"
+        "from sandbox.testing import start_enclave\n"
+        f"with start_enclave(home=pathlib.Path({str(tmp_path)!r})) as enclave:\n"
+        "    print(enclave.process.pid, flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as starter:
+        parent = int(starter.stdout.readline())
+        alive = {pid: started_at(pid) for pid in [parent, *descendants(parent)]}
+        assert len(alive) > 5
+        starter.kill()
+        assert gone(alive) == []

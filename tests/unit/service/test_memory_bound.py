@@ -15,12 +15,17 @@ from sandbox.plan.nodes import (
     CountRows,
     CountValues,
     GroupKey,
+    KeyOutput,
+    MeanOutput,
     NullTest,
     Plan,
+    SumOutput,
     SumValues,
 )
 from sandbox.service import check_query, register_dataset, submit_query
-from sandbox.service.memory_bound import BASE_BYTES, ROW_GROUP, check_memory, worker_bytes
+from sandbox.service.memory_bound import BASE_BYTES, ROW_GROUP, answer_bytes, check_memory, worker_bytes
+from sandbox.terms.answer import Answer, CountColumn, KeyColumn, MeanColumn, Noise
+from sandbox.terms.canonical import canonical_bytes
 from sandbox.terms.dataset import Column, Table, Type
 from sandbox.terms.description import parse_description
 from sandbox.terms.refusal import MemoryBound
@@ -120,3 +125,48 @@ def test_a_long_text_column_on_a_large_table_is_refused_by_its_declaration(bare)
     table = parse_description(text).table("visits")
     with pytest.raises(MemoryBound):
         check_memory(plan(table.rows_max, where=NullTest(NOTE)), table, bare.enclave.settings.worker_memory)
+
+
+def test_an_answer_too_large_to_send_is_refused_before_it_is_paid_for():
+    """100,000 groups fit with a few columns; with sixty sums the frame would be too small."""
+    keys = tuple(range(100_000))
+    total = SumValues(ColumnRef("n", Type.INT), Fraction(0), Fraction(9), Fraction(0), Fraction(1))
+    bounds = ContributionBounds(5, 5, 5)
+
+    def plan(columns):
+        outputs = (KeyOutput("k", 0), *(SumOutput(f"s{number}", 0, Type.INT) for number in range(columns)))
+        return Plan("s", "d", "t", 10**6, None, (GroupKey("k", Type.INT, keys),), bounds, (total,), outputs)
+
+    check_memory(plan(5), TABLE, 8 * GIB)
+    with pytest.raises(MemoryBound, match="too large to send"):
+        check_memory(plan(60), TABLE, 8 * GIB)
+
+
+def test_an_answer_weighs_no_more_than_was_reckoned():
+    noise = Noise("discrete gaussian", (1e9).hex())
+    keys = ('a"b\\c', "東" * 20)
+    widest = (-(2**63),) * 2
+    answer = Answer(
+        "o",
+        (
+            KeyColumn("k", Type.STRING, keys),
+            CountColumn("n", widest, noise),
+            MeanColumn("m", widest, widest, *(Fraction(1, 3),) * 4, noise, noise),
+        ),
+    )
+    total = SumValues(ColumnRef("n", Type.INT), Fraction(0), Fraction(9), Fraction(0), Fraction(1))
+    plan = Plan(
+        "s", "d", "t", 10, None, (GroupKey("k", Type.STRING, keys),), ContributionBounds(5, 2, 5),
+        (CountRows(), total), (KeyOutput("k", 0), CountOutput("n", 0), MeanOutput("m", 1, 0)),
+    )  # fmt: skip
+    empty = replace_columns(answer)
+    assert len(canonical_bytes(answer.to_json())) - len(canonical_bytes(empty.to_json())) <= answer_bytes(plan)
+
+
+def replace_columns(answer):
+    """The same answer without rows: what is left is its frame."""
+    key, count, mean = answer.columns
+    return replace(
+        answer,
+        columns=(replace(key, values=()), replace(count, integers=()), replace(mean, totals=(), counts=())),
+    )
