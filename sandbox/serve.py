@@ -123,7 +123,8 @@ def serve_command(
 
 def _stop_with_parent() -> None:
     """Whoever started the enclave holds the other end of standard input: it closes however that process ends."""
-    while sys.stdin.buffer.read(1):
+    # The descriptor itself: a thread that waits in the buffered reader holds its lock when the interpreter ends.
+    while os.read(0, 4096):
         continue
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -182,7 +182,7 @@ def _enclave(
 
 def _end_with_parent(server: uvicorn.Server) -> None:
     """Standard input closes when the parent ends or wants this process to."""
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 4096):
         continue
     server.should_exit = True
 
