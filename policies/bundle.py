@@ -1,27 +1,41 @@
 """The rules as one document, and its digest: what every reservation in the log names."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from policies.decide import RULES
-from policies.roles import PERMISSIONS, SIGHT
+from policies.conflicts import TOGETHER
+from policies.reasons import REASONS
+from policies.roles import SIGHT
+from policies.rulebook import POLICY_TEXTS, SCHEMA_TEXT
+from policies.texts import texts
 from sandbox.terms.canonical import digest
 
-FORMAT = "sandbox/policies/v1"
+FORMAT = "sandbox/policies/v2"
 
 
 def bundle() -> dict[str, Any]:
-    """The tables and the rules' words, in canonical JSON. A change of meaning must change the words."""
+    """Every text and table that rules, in canonical JSON: Cedar's schema and policies, the examples that show what they
+    mean, the review profiles, which refusal is told, which roles go together, and what each role sees."""
     return {
         "format": FORMAT,
-        "permissions": {
-            action.value: {"roles": sorted(role.value for role in permission.roles), "scope": permission.scope.value}
-            for action, permission in PERMISSIONS.items()
-        },
+        "schema": SCHEMA_TEXT,
+        "policies": dict(POLICY_TEXTS),
+        "examples": dict(texts("examples", ".toml")),
+        "profiles": dict(profiles()),
+        "reasons": [[policy, refusal.code] for policy, refusal in REASONS],
+        "together": sorted(sorted(role.value for role in pair) for pair in TOGETHER),
         "sight": {role.value: sight.value for role, sight in SIGHT.items()},
-        "rules": [{"name": rule.name, "words": rule.words} for rule in RULES],
     }
 
 
+@cache
 def bundle_digest() -> str:
     """SHA-256 of the canonical bundle, in hex."""
     return digest(bundle())
+
+
+@cache
+def profiles() -> Mapping[str, str]:
+    """The review profiles' TOML texts by name (sandbox.review.profile reads them)."""
+    return texts("profiles", ".toml")

@@ -1,128 +1,124 @@
-"""The decision: a tuple of small rules, asked in order; the first that objects refuses, and no rule can permit.
+"""The decision: Cedar is asked about the request, or about each own grant that can matter, and its no becomes a refusal.
 
-Rules see the person's own grants and the request, nothing else, so that no refusal can depend on anybody else's data.
+What is asked depends on the request and the person's own grants, nothing else, so that no refusal can depend on anybody
+else's data.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
+from policies.bearing import NO_GRANT, Bearing, candidates, held_by
+from policies.reasons import NO_PERMIT, NO_PERMIT_WORDS, RANK
+from policies.refusals import refusal_for
 from policies.request import AccessRequest, Permit
-from policies.roles import PERMISSIONS, Scope
-from sandbox.terms.people import Grant, Person
-from sandbox.terms.refusal import GrantNotInForce, NotFound, PurposeNotGranted, Refusal, RoleNotPermitted
+from policies.rulebook import RULEBOOK, Rulebook
+from policies.verdict import Verdict, roles_allowed, verdicts
+from sandbox.terms.people import GrantStanding, Person
+from sandbox.terms.refusal import Fault, Refusal
 
-Objection: TypeAlias = Callable[[AccessRequest, Sequence[Grant]], Refusal | None]
+__all__ = ["Explanation", "decide", "explain", "held_by", "speaks_for"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule: its name and its words go into the bundle's digest."""
+class Explanation:
+    """Why. `policies` are all that determined the decision, the deciding one first, with their words in two languages;
+    `refusal_code` is None where it is allowed."""
 
-    name: str
-    words: str
-    objection: Objection
+    allowed: bool
+    policies: tuple[str, ...]
+    words_en: tuple[str, ...]
+    words_zh: tuple[str, ...]
+    refusal_code: str | None
 
 
-def decide(request: AccessRequest, grants: Sequence[Grant]) -> Permit | Refusal:
-    """Permit, naming the grants that allow it, or the refusal (returned: the service raises it).
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """The decision, and the policies that determined it."""
 
-    `grants` may hold other people's; they never count.
+    decision: Permit | Refusal
+    policies: tuple[str, ...]
+
+
+def decide(
+    request: AccessRequest, standings: Sequence[GrantStanding], *, rulebook: Rulebook = RULEBOOK
+) -> Permit | Refusal:
+    """Permit, naming all the grants that allow it, or the refusal (returned: the service raises it), whose fact `policy`
+    names the policy that decided; but for NotFound, which is the same for what does not exist.
+
+    `standings` may hold other people's; they never count.
+
+    Raises:
+        Fault: the policies gave no clean decision (a policy erred, or the request does not fit the schema). Nothing is
+            permitted then, also where Cedar itself would allow.
     """
-    own = held_by(request.person, grants)
-    for rule in RULES:
-        refusal = rule.objection(request, own)
-        if refusal is not None:
-            return refusal
-    if not _asks_for_grant(request):
-        return Permit()
-    return Permit(tuple(sorted(_in_force(request, _for_purpose(request, own)), key=lambda grant: grant.id)))
+    return _outcome(request, standings, rulebook).decision
 
 
-def held_by(person: Person, grants: Sequence[Grant]) -> tuple[Grant, ...]:
-    """The grants that name this person of this organisation: moving to another one leaves them behind."""
-    return tuple(
-        grant for grant in grants if grant.analyst == person.name and grant.organisation == person.organisation
-    )
+def explain(
+    request: AccessRequest, standings: Sequence[GrantStanding], *, rulebook: Rulebook = RULEBOOK
+) -> Explanation:
+    """Every policy that determined the decision, in words. For a question that no grant allows: those of the grant that
+    came nearest. Raises Fault as `decide` does."""
+    outcome = _outcome(request, standings, rulebook)
+    code = None if isinstance(outcome.decision, Permit) else outcome.decision.code
+    words = [_words(rulebook, policy) for policy in outcome.policies]
+    english, chinese = tuple(pair[0] for pair in words), tuple(pair[1] for pair in words)
+    return Explanation(code is None, outcome.policies, english, chinese, code)
 
 
 def speaks_for(person: Person, steward: str) -> bool:
-    """Whether a description's `steward` means this person: it names their organisation, or themselves."""
+    """Whether a description's `steward` means this person: it names their organisation, or themselves. For filtering
+    lists; what a steward may do is decided by the policies."""
     return steward in (person.organisation, person.name)
 
 
-def _role(request: AccessRequest, _grants: Sequence[Grant]) -> Refusal | None:
-    permission = PERMISSIONS.get(request.action)
-    if permission is not None and request.person.role in permission.roles:
-        return None
-    allowed = sorted(role.value for role in permission.roles) if permission is not None else []
-    return RoleNotPermitted(
-        f"You are enrolled as {request.person.role.value}; this is for: {', '.join(allowed) or 'nobody'}.",
-        action=request.action,
-        roles=allowed,
+def _outcome(request: AccessRequest, standings: Sequence[GrantStanding], rulebook: Rulebook) -> _Outcome:
+    if not request.needs_grant:
+        (verdict,) = verdicts(rulebook, request)
+        if verdict.allowed:
+            return _Outcome(Permit((), verdict.policies), verdict.policies)
+        return _refused(request, rulebook, verdict, {}, ())
+    own = held_by(request.person, standings)
+    groups = candidates(request, own)
+    found = dict(zip(groups, verdicts(rulebook, request, tuple(groups)), strict=True))
+    grants = sorted(
+        (standing.grant for item, verdict in found.items() if verdict.allowed for standing in groups[item]),
+        key=lambda grant: grant.id,
     )
+    if grants:
+        policies = tuple(
+            sorted({policy for verdict in found.values() if verdict.allowed for policy in verdict.policies})
+        )
+        return _Outcome(Permit(tuple(grants), policies), policies)
+    if any(verdict.allowed for verdict in found.values()):
+        raise Fault  # the policies would let somebody ask who holds no grant
+    nearest = max(_rank(verdict) for verdict in found.values())
+    closest = {item: groups[item] for item, verdict in found.items() if _rank(verdict) == nearest}
+    verdict = found[next(iter(closest))]
+    return _refused(request, rulebook, verdict, closest, own)
 
 
-def _steward(request: AccessRequest, _grants: Sequence[Grant]) -> Refusal | None:
-    if PERMISSIONS[request.action].scope is not Scope.STEWARDED:
-        return None
-    if all(speaks_for(request.person, steward) for steward in request.stewards):
-        return None
-    # The same words as for a dataset that does not exist: whose data lies here is not everybody's business.
-    return NotFound("There is no such dataset among those you speak for.")
+def _refused(
+    request: AccessRequest,
+    rulebook: Rulebook,
+    verdict: Verdict,
+    closest: dict[Bearing, list[GrantStanding]],
+    own: Sequence[GrantStanding],
+) -> _Outcome:
+    roles = roles_allowed(rulebook, request.action)
+    policies = tuple(sorted(verdict.policies, key=RANK.__getitem__))
+    if request.person.role not in roles or not policies:
+        policies = (NO_PERMIT,)
+    elif NO_GRANT in closest:
+        policies = policies[:1]  # what a grant that is not there lacks beside is no reason
+    return _Outcome(refusal_for(policies[0], request, roles, closest, own), policies)
 
 
-def _covered(request: AccessRequest, grants: Sequence[Grant]) -> Refusal | None:
-    if not _asks_for_grant(request) or _covering(request, grants):
-        return None
-    return NotFound()
+def _rank(verdict: Verdict) -> int:
+    return min((RANK[policy] for policy in verdict.policies), default=RANK[NO_PERMIT])
 
 
-def _purpose(request: AccessRequest, grants: Sequence[Grant]) -> Refusal | None:
-    if not _asks_for_grant(request) or _for_purpose(request, grants):
-        return None
-    held = sorted({grant.purpose for grant in _covering(request, grants)})
-    return PurposeNotGranted("You hold a grant for this data, but not for the purpose you named.", purposes=held)
-
-
-def _term(request: AccessRequest, grants: Sequence[Grant]) -> Refusal | None:
-    if not _asks_for_grant(request) or _in_force(request, _for_purpose(request, grants)):
-        return None
-    fitting = _for_purpose(request, grants)
-    return GrantNotInForce(
-        "Your grant for this data and purpose has not begun or has ended.",
-        terms=[f"{grant.id}: {grant.not_before.isoformat()} to {grant.not_after.isoformat()}" for grant in fitting],
-    )
-
-
-def _asks_for_grant(request: AccessRequest) -> bool:
-    return PERMISSIONS[request.action].scope is Scope.GRANTED and bool(request.datasets)
-
-
-def _covering(request: AccessRequest, grants: Sequence[Grant]) -> list[Grant]:
-    return [grant for grant in grants if set(request.datasets) <= set(grant.datasets)]
-
-
-def _for_purpose(request: AccessRequest, grants: Sequence[Grant]) -> list[Grant]:
-    return [grant for grant in _covering(request, grants) if grant.purpose == request.purpose]
-
-
-def _in_force(request: AccessRequest, grants: Sequence[Grant]) -> list[Grant]:
-    return [grant for grant in grants if grant.not_before <= request.at < grant.not_after]
-
-
-RULES: tuple[Rule, ...] = (
-    Rule("role", "The action's row in the table of permissions names the person's role.", _role),
-    Rule(
-        "steward",
-        "A steward-scoped action needs descriptions whose steward is the person's organisation or name.",
-        _steward,
-    ),
-    Rule(
-        "covered",
-        "A grant-scoped action needs one grant, naming person and organisation, that lists every dataset.",
-        _covered,
-    ),
-    Rule("purpose", "Such a grant has exactly the purpose of the request.", _purpose),
-    Rule("term", "Such a grant is in force: not_before <= now < not_after.", _term),
-)
+def _words(rulebook: Rulebook, policy: str) -> tuple[str, str]:
+    if policy == NO_PERMIT:
+        return NO_PERMIT_WORDS
+    return rulebook.rules[policy].words, rulebook.rules[policy].words_zh

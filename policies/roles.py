@@ -1,7 +1,6 @@
-"""Who may do what: the table, as data. What is not in it is refused."""
+"""What can be asked for, and what each role may know to exist. Which role may do what is Cedar's (cedar/roles.cedar)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -9,7 +8,7 @@ from sandbox.terms.people import Role
 
 
 class Action(StrEnum):
-    """Every use case that a signed-in person can ask for."""
+    """Every use case that a signed-in person can ask for: the actions of cedar/schema.cedarschema."""
 
     ENROL_PERSON = "enrol-person"
     REGISTER_DATASET = "register-dataset"
@@ -17,14 +16,27 @@ class Action(StrEnum):
     VIEW_LOAD = "view-load"
     LIST_DATASETS = "list-datasets"
     VIEW_DATASET = "view-dataset"
-    GIVE_GRANT = "give-grant"
+    REGISTER_KEYS = "register-keys"
+    REQUEST_GRANT = "request-grant"
+    LIST_GRANT_REQUESTS = "list-grant-requests"
+    DECIDE_GRANT = "decide-grant"
     LIST_GRANTS = "list-grants"
+    VIEW_GRANT = "view-grant"
+    REVOKE_GRANT = "revoke-grant"
     VIEW_ACCOUNTS = "view-accounts"
     CHECK_QUERY = "check-query"
     SUBMIT_QUERY = "submit-query"
     LIST_QUERIES = "list-queries"
     VIEW_QUERY = "view-query"
+    WITHDRAW = "withdraw"
     READ_RELEASE = "read-release"
+    LIST_REVIEWS = "list-reviews"
+    VIEW_REVIEW = "view-review"
+    VOTE = "vote"
+    FREEZE = "freeze"
+    LIFT_FREEZE = "lift-freeze"
+    LIST_FREEZES = "list-freezes"
+    EXPLAIN_POLICY = "explain-policy"
     READ_CHECKPOINT = "read-checkpoint"
     PROVE_LOG = "prove-log"
     EXPORT_LOG = "export-log"
@@ -33,55 +45,12 @@ class Action(StrEnum):
     OPEN_ENTRY = "open-entry"
 
 
-class Scope(StrEnum):
-    """What beside the role an action depends on."""
-
-    NONE = "none"  # the role alone; the service narrows the answer to what the person may see
-    STEWARDED = "stewarded"  # the person must speak for every named dataset
-    GRANTED = "granted"  # one grant must cover every named dataset, for the purpose, now
-
-
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """Which roles may take an action, and what else it depends on."""
-
-    roles: frozenset[Role]
-    scope: Scope = Scope.NONE
-
-
-_EVERYONE = frozenset(Role)
-_ANALYST = frozenset({Role.ANALYST})
-_STEWARD = frozenset({Role.STEWARD})
-_OFFICER = frozenset({Role.OFFICER})
-
-PERMISSIONS: Mapping[Action, Permission] = MappingProxyType(
-    {
-        Action.ENROL_PERSON: Permission(frozenset({Role.ADMINISTRATOR})),
-        Action.REGISTER_DATASET: Permission(_STEWARD, Scope.STEWARDED),
-        Action.LOAD_DATASET: Permission(_STEWARD, Scope.STEWARDED),
-        Action.VIEW_LOAD: Permission(_STEWARD),
-        Action.LIST_DATASETS: Permission(_EVERYONE),
-        Action.VIEW_DATASET: Permission(_EVERYONE),
-        Action.GIVE_GRANT: Permission(_STEWARD, Scope.STEWARDED),
-        Action.LIST_GRANTS: Permission(frozenset({Role.ANALYST, Role.STEWARD, Role.OFFICER})),
-        Action.VIEW_ACCOUNTS: Permission(_ANALYST),
-        Action.CHECK_QUERY: Permission(_ANALYST, Scope.GRANTED),
-        Action.SUBMIT_QUERY: Permission(_ANALYST, Scope.GRANTED),
-        Action.LIST_QUERIES: Permission(frozenset({Role.ANALYST, Role.OFFICER})),
-        Action.VIEW_QUERY: Permission(_ANALYST),
-        Action.READ_RELEASE: Permission(_ANALYST),
-        Action.READ_CHECKPOINT: Permission(_EVERYONE),
-        Action.PROVE_LOG: Permission(_EVERYONE),
-        Action.EXPORT_LOG: Permission(_OFFICER),
-        Action.SEARCH_LOG: Permission(_OFFICER),
-        Action.VIEW_ENTRY: Permission(_OFFICER),
-        Action.OPEN_ENTRY: Permission(_OFFICER),
-    }
-)
+ASKS = frozenset({Action.CHECK_QUERY, Action.SUBMIT_QUERY})
+"""The actions that one grant must allow: asked once for each grant that can matter, with the grant as resource."""
 
 
 class Sight(StrEnum):
-    """Which datasets' descriptions a role may see; nobody sees a row."""
+    """Which datasets' descriptions a role may see beyond the catalogue; nobody sees a row."""
 
     ALL = "all"
     STEWARDED = "stewarded"
@@ -94,6 +63,7 @@ SIGHT: Mapping[Role, Sight] = MappingProxyType(
         Role.OFFICER: Sight.ALL,  # reads the whole log, which names every dataset
         Role.STEWARD: Sight.STEWARDED,
         Role.ANALYST: Sight.GRANTED,
+        Role.REVIEWER: Sight.NOTHING,  # a review copy says all that a vote needs
         Role.ADMINISTRATOR: Sight.NOTHING,  # runs machines
     }
 )

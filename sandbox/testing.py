@@ -33,12 +33,15 @@ from typing import Any
 from sandbox.adapters.home import HomePaths, create_home
 from sandbox.client.connection import Connection
 from sandbox.client.inbox import in_inbox
+from sandbox.client.key_store import FileKeyStore
 from sandbox.proof.sealing import derive
 from sandbox.terms.refusal import EnclaveNotReady, NotFound
 
 __all__ = ["Enclave", "start_enclave"]
 
 _ADDRESS = re.compile(r"http://\S+")
+_GRADE = re.compile(r"^[ \t]*grade[ \t]*=.*$", re.MULTILINE)
+_DATASET = re.compile(r"^[ \t]*\[dataset\].*$", re.MULTILINE)
 
 
 @contextmanager
@@ -81,6 +84,7 @@ class Enclave:
     ) -> None:
         self.home = home
         self.name = name
+        self.keys = FileKeyStore(home.parent / "client-keys")
         self.url = ""
         self.stderr: list[str] = []
         self.process: subprocess.Popen[str] | None = None
@@ -159,10 +163,11 @@ class Enclave:
         """The administrator made with the home, signed in."""
         return self._connection("administrator")
 
-    def person(self, name: str, *, org: str, role: str) -> Connection:
-        """Somebody of that role, enrolled at the first call and signed in."""
+    def person(self, name: str, *, org: str, role: str, identity: str = "") -> Connection:
+        """Somebody of that role, enrolled at the first call and signed in. `identity` says which human it is; the name does
+        where it is left out."""
         if name not in self._tokens:
-            self._tokens[name] = self.administrator.enrol(name, organisation=org, role=role).token
+            self._tokens[name] = self.administrator.enrol(name, organisation=org, role=role, identity=identity).token
         return self._connection(name)
 
     def token(self, name: str) -> str:
@@ -172,11 +177,25 @@ class Enclave:
     @property
     def officer(self) -> Connection:
         """A security officer, signed in."""
-        return self.person("officer", org="authority", role="officer")
+        return self.officers(1)[0]
 
-    def steward(self, org: str) -> Connection:
-        """The steward of an organisation, signed in."""
-        return self.person(f"steward-of-{org}", org=org, role="steward")
+    def officers(self, count: int) -> list[Connection]:
+        """So many different security officers, signed in; the first is `officer`."""
+        return self._people("officer", "authority", count)
+
+    @property
+    def reviewer(self) -> Connection:
+        """A reviewer of an organisation that no analyst belongs to, signed in."""
+        return self.reviewers(1)[0]
+
+    def reviewers(self, count: int) -> list[Connection]:
+        """So many different reviewers, signed in; the first is `reviewer`."""
+        return self._people("reviewer", "review-office", count)
+
+    def steward(self, org: str | None = None) -> Connection:
+        """The steward of an organisation (the one whose dataset was loaded last, unless named), signed in."""
+        name = org or next(reversed(self._stewards.values()), "health-bureau")
+        return self.person(f"steward-of-{name}", org=name, role="steward")
 
     def analyst(
         self,
@@ -187,23 +206,39 @@ class Enclave:
         purpose: str,
         epsilon: str,
         days: float = 30,
+        tables: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        aggregates: Sequence[str] | None = None,
+        uses: int | None = None,
+        review: str | None = None,
+        identity: str = "",
     ) -> Connection:
-        """An analyst with an active grant for the datasets, signed in. `epsilon` is the grant's budget.
+        """An analyst ready to ask: signed in, keys registered, a grant requested and approved. `epsilon` is its budget.
+
+        `tables` ("dataset.table"), `columns` ("dataset.table.column") and `aggregates` narrow the grant, which covers all of
+        the datasets otherwise; `uses` limits how many queries it takes; `review` ("profile", "held", "two") is what it
+        demands of the review. Each call gives one more grant.
 
         Raises:
             NotFound: no dataset of that name was loaded here.
         """
-        connection = self.person(name, org=org, role="analyst")
+        connection = self.person(name, org=org, role="analyst", identity=identity)
         steward = self._stewards.get(datasets[0]) if datasets else None
         if steward is None:
             raise NotFound(f"No dataset {list(datasets)!r} was loaded into this enclave.")
-        self.steward(steward).give_grant(
-            analyst=name,
-            datasets=list(datasets),
-            purpose=purpose,
-            epsilon=epsilon,
-            not_after=datetime.now(UTC) + timedelta(days=days),
+        connection.ensure_keys()
+        request = connection.request_grant(
+            datasets,
+            purpose,
+            epsilon,
+            datetime.now(UTC) + timedelta(days=days),
+            f"Access for {purpose}, in a test.",
+            tables=tables,
+            columns=columns,
+            aggregates=aggregates,
+            uses=uses,
         )
+        self.steward(steward).approve_grant(str(request["id"]), review=review)
         return connection
 
     # -- data ----------------------------------------------------------------------------------------------------------
@@ -213,10 +248,13 @@ class Enclave:
         description: str | Path,
         files: Mapping[str, str | Path],
         progress: Callable[[str, int, int], None] | None = None,
+        *,
+        grade: str | None = None,
     ) -> dict[str, Any]:
         """Register a dataset by its description (a path, or the TOML text itself) and load its tables.
 
-        The files are copied to the enclave's inbox for the time of the load. Returns the loaded version.
+        `grade` ("general", "important", "core") goes in the place of the description's own. The files are copied to the
+        enclave's inbox for the time of the load. Returns the loaded version.
 
         Raises:
             DescriptionInvalid, FileNotUsable and the other refusals of the steward's calls.
@@ -226,6 +264,8 @@ class Enclave:
             if isinstance(description, str) and "\n" in description
             else Path(description).read_text("utf-8")
         )
+        if grade is not None:
+            text = _graded(text, grade)
         file = "description.toml" if "\n" in str(description) else Path(description).name
         organisation = str(tomllib.loads(text).get("dataset", {}).get("steward", "health-bureau"))
         steward = self.steward(organisation)
@@ -258,8 +298,12 @@ class Enclave:
         root = create_home(self.home, self.name, self._passphrase.encode())
         self._tokens["administrator"] = found_enclave(self.home, derive(root, "control"))
 
+    def _people(self, role: str, org: str, count: int) -> list[Connection]:
+        names = [role, *(f"{role}-{number}" for number in range(2, count + 1))][:count]
+        return [self.person(name, org=org, role=role) for name in names]
+
     def _connection(self, name: str) -> Connection:
-        return Connection(self.url, token=self._tokens[name])
+        return Connection(self.url, token=self._tokens[name], keys=self.keys)
 
     def _read_address(self, source: Any, ready: threading.Event) -> None:
         with source:
@@ -273,3 +317,11 @@ class Enclave:
         with source:
             for line in source:
                 self.stderr.append(line)
+
+
+def _graded(text: str, grade: str) -> str:
+    """A description with another grade."""
+    line = f'grade = "{grade}"'
+    if _GRADE.search(text):
+        return _GRADE.sub(line, text, count=1)
+    return _DATASET.sub(lambda found: f"{found[0]}\n{line}", text, count=1)

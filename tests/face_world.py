@@ -1,6 +1,9 @@
-"""A service that answers from memory, for tests of the faces: real keys, log, certificates and refusals; no data.
+"""A service that answers from memory, for tests of the faces: real keys, log, certificates, sealed bundles and refusals;
+no data.
 
-SQL steers it: `refuse:<code>` is refused with that code, `fault` breaks inside, anything else is answered.
+SQL steers it: `refuse:<code>` is refused with that code, `fault` breaks inside, anything else is answered. What a test
+sets steers the rest: `world.votes = 1` holds answers for one reviewer, `world.forfeit` loses them, `world.wait_for` polls
+pass before they are out. Analysts have no keys until they register some: the client does, `world.register(PAIR)` too.
 """
 
 import json
@@ -8,26 +11,55 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from fractions import Fraction
 from typing import Any
 
+import face_governed as governed
+import face_queries as queries
 import pytest
 import uvicorn
+from face_documents import (
+    BUNDLE,
+    CANARY,
+    FREEZE_ID,
+    GRANT,
+    GRANT_ID,
+    LOSS,
+    NOW,
+    NOW_TEXT,
+    REQUEST,
+    REQUEST_ID,
+    REVIEW_ID,
+    SCALE,
+    SECRET,
+    STATED,
+    SUMMARY,
+    TOKENS,
+    VIEW,
+    Doc,
+    answer,
+    cost,
+    made_id,
+    query_id,
+)
+from face_governed import need
 
 from sandbox.faces.http.app import create_app
-from sandbox.proof.certificate import sign_certificate
 from sandbox.proof.checkpoint import Checkpoint, sign_checkpoint
 from sandbox.proof.entry import entry_bytes
+from sandbox.proof.key_pairs import KeyPair
 from sandbox.proof.log_export import export_lines
 from sandbox.proof.merkle import leaf_hash, prove_consistency, prove_inclusion, stored_hashes, tree_root
 from sandbox.proof.signing import SigningKey
+from sandbox.proof.submission import Submission
 from sandbox.service import (
     about,
     accounts,
     catalogue,
     check_query,
-    give_grant,
+    decide_grant,
+    explain_policy,
+    freeze,
+    grants,
     identity,
     load_dataset,
     people,
@@ -35,49 +67,23 @@ from sandbox.service import (
     read_query,
     read_release,
     register_dataset,
+    register_keys,
+    request_grant,
+    review_desk,
     search_log,
     submit_query,
 )
-from sandbox.terms.answer import Answer, CountColumn, KeyColumn, MeanColumn, Noise, SumColumn
-from sandbox.terms.canonical import digest
-from sandbox.terms.dataset import Type
-from sandbox.terms.loss import UNITS
-from sandbox.terms.people import Person, Role
-from sandbox.terms.refusal import (
-    AnswerPending,
-    BudgetInsufficient,
-    DescriptionInvalid,
-    IdempotencyKeyReused,
-    MeasurementForfeited,
-    NotFound,
-    RoleNotPermitted,
-    SandboxError,
-    SignInRequired,
-    Span,
-)
-from sandbox.terms.refusal import (
-    catalogue as refusals,
-)
+from sandbox.terms.people import Person, PublicKeys, Role
+from sandbox.terms.refusal import DescriptionInvalid, NotFound, SandboxError, SignInRequired
 
-SECRET = "token-of-nobody-else-77"
-CANARY = "row-value-canary-4711"
-NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
-TOKENS = {f"token-of-{role.value}": Person(role.value, "acme", role) for role in Role}
-SCALE = Noise("discrete gaussian", (3.0).hex())
+__all__ = [
+    "BUNDLE", "CANARY", "FREEZE_ID", "GRANT", "GRANT_ID", "LOSS", "NOW", "NOW_TEXT", "PAIR", "REQUEST", "REQUEST_ID",
+    "REVIEW_ID", "SCALE", "SECRET", "STATED", "SUMMARY", "TOKENS", "VIEW", "Doc", "World", "answer", "app_of", "cost",
+    "made_id", "new_world", "query_id", "served", "stored_hashes",
+]  # fmt: skip
 
-
-LOSS = {"mode": "zcdp", "units": str(18 * UNITS // 1000), "delta": "0"}
-STATED = {"grant": "g_1", "dataset": "clinic", "data_version": 1, "manifest": "ab" * 32}
-
-
-class Doc(dict[str, Any]):
-    """A view: its JSON, with fields as attributes."""
-
-    def __getattr__(self, name: str) -> Any:
-        return self[name]
-
-    def to_json(self) -> dict[str, Any]:
-        return dict(self)
+PAIR = KeyPair("analyst", b"s" * 32, b"e" * 32)
+"""Keys of the analyst, for tests that speak HTTP themselves."""
 
 
 class World:
@@ -88,18 +94,41 @@ class World:
         self.network = "private"
         self.wait_for = 0  # polls before an answer is out
         self.forfeit = False
+        self.votes = 0  # reviewers that an answer waits for
         self.drop = 0  # answers to submissions that are thrown away by a fault in the middle
+        self.origin = "enclave.test"
         self.log_key = SigningKey("enclave.test", b"l" * 32)
         self.release_key = SigningKey("enclave.test/release", b"r" * 32)
         self.entries: list[bytes] = []
         self.hashes: list[bytes] = []
         self.queries: dict[str, Doc] = {}
+        self.asked: dict[str, tuple[Submission, str]] = {}  # by query: what was signed
+        self.measured: dict[str, str] = {}  # by query: the query whose order measured its answer
+        self.releases: dict[str, dict[str, Any]] = {}  # by measuring query: certificate, envelope, indexes of entries
         self.keys: dict[str, tuple[str, str]] = {}
+        self.public_keys: dict[str, list[PublicKeys]] = {}
+        self.requests: dict[str, Doc] = {}
+        self.grants: dict[str, Doc] = {GRANT_ID: Doc(GRANT)}
+        self.freezes: dict[str, Doc] = {}
+        self.reviews: dict[str, dict[str, Any]] = {}
         self.loads: dict[str, int] = {}
         self.load_problem: SandboxError | None = None
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
         facts = {"name": "enclave.test", "origin": "enclave.test", "log_key": self.log_key.verifier.text}
         self.append("enclave.created", facts)
+
+    def register(self, pair: KeyPair) -> None:
+        """Keys that an analyst has registered, whatever came before."""
+        self.public_keys.setdefault(pair.person, []).append(pair.public)
+
+    def names(self) -> set[str]:
+        """Everybody."""
+        return {person.name for person in TOKENS.values()}
+
+    def let_out(self, query: dict[str, Any]) -> None:
+        """Seal, certify and log an approved answer."""
+        query["state"] = "done"
+        queries.seal(self, query["id"])
 
     def append(self, kind: str, facts: dict[str, Any]) -> dict[str, Any]:
         data = entry_bytes(kind, NOW, "enclave.test", facts)
@@ -132,34 +161,6 @@ class World:
         return receipt | {"entry": self.entries[receipt["index"]].decode()}
 
 
-def steer(sql: str) -> None:
-    """Refuse or break as the text says."""
-    if sql.startswith("refuse:"):
-        code = sql.removeprefix("refuse:").split()[0]
-        kind = next(kind for kind in refusals() if kind.code == code)
-        raise kind("This is why.", span=Span(1, 3, 4), rewrite="select count(*) from clinic.visits")
-    if sql.startswith("fault"):
-        raise RuntimeError(f"broke over {CANARY}")
-
-
-def cost(epsilon: str, amount: str = "0.018") -> dict[str, Any]:
-    return {"space": "patients", "mode": "zcdp", "amount": amount, "epsilon": epsilon, "delta": "5e-7"}
-
-
-def answer(order: str) -> Answer:
-    return Answer(
-        order,
-        (
-            KeyColumn("sex", Type.STRING, ("F", "M")),
-            CountColumn("n", (101, 97), SCALE),
-            SumColumn("paid", Type.FLOAT, (1000, 2500), Fraction(1, 100), SCALE),
-            MeanColumn(
-                "age", (40, -10), (100, 98), Fraction(55), Fraction(1), Fraction(0), Fraction(110), SCALE, SCALE
-            ),
-        ),
-    )
-
-
 # -- the use cases -------------------------------------------------------------------------------------------------------
 
 
@@ -169,15 +170,12 @@ def sign_in(_: World, token: str) -> Person:
     return TOKENS[token]
 
 
-def need(actor: Person, *roles: Role) -> None:
-    if actor.role not in roles:
-        raise RoleNotPermitted(f"This takes the role {roles[0].value}.")
-
-
-def enrol(world: World, actor: Person, name: str, organisation: str, role: str) -> tuple[Person, str]:
+def enrol(
+    world: World, actor: Person, name: str, organisation: str, role: str, identity: str = ""
+) -> tuple[Person, str]:
     need(actor, Role.ADMINISTRATOR)
-    world.append("person.enrolled", {"name": name, "organisation": organisation, "role": role})
-    return Person(name, organisation, Role(role)), SECRET
+    world.append("person.enrolled", {"name": name, "organisation": organisation, "role": role, "identity": identity})
+    return Person(name, organisation, Role(role), identity), SECRET
 
 
 def seen_about(world: World) -> Doc:
@@ -190,50 +188,6 @@ def seen_about(world: World) -> Doc:
         clock={"tick_ms": 250, "on": True},
         version="0.1.0",
     )
-
-
-SUMMARY = {
-    "name": "clinic",
-    "title": "Visits\x1b[31m of the clinic",
-    "grade": "general",
-    "steward": "bureau",
-    "unit_space": "patients",
-    "loaded": True,
-}
-VIEW = SUMMARY | {
-    "tables": [
-        {
-            "name": "visits",
-            "unit": "patient",
-            "rows_max": 1000,
-            "max_rows_per_unit": 5,
-            "max_groups_per_unit": 5,
-            "columns": [
-                {
-                    "name": "sex",
-                    "type": "string",
-                    "role": "value",
-                    "keys": ["F", "M"],
-                    "bounds": None,
-                    "granularity": None,
-                    "max_length": None,
-                },
-                {
-                    "name": "age",
-                    "type": "int",
-                    "role": "value",
-                    "keys": None,
-                    "bounds": ["0", "110"],
-                    "granularity": "1",
-                    "max_length": None,
-                },
-            ],
-        }
-    ],
-    "version": 1,
-    "space": {"name": "patients", "mode": "zcdp", "epsilon": "20", "delta": "1e-6"},
-    "epsilon": "20",
-}
 
 
 def register(world: World, actor: Person, text: str, file: str) -> Doc:
@@ -281,36 +235,12 @@ def view_dataset(_: World, __: Person, name: str) -> Doc:
     return Doc(VIEW)
 
 
-GRANT = {
-    "id": "g_1",
-    "version": 1,
-    "analyst": "ann",
-    "organisation": "acme",
-    "datasets": ["clinic"],
-    "purpose": "research",
-    "epsilon": "5",
-    "not_before": "2026-01-01T00:00:00.000000Z",
-    "not_after": "2026-12-31T00:00:00.000000Z",
-    "given_by": "steward",
-}
-
-
-def give(world: World, actor: Person, **terms: Any) -> Doc:
-    need(actor, Role.STEWARD)
-    world.calls.append(("give", (), terms))
-    return Doc(GRANT | {"analyst": terms["analyst"], "epsilon": terms["epsilon"]})
-
-
-def grants(_: World, __: Person) -> list[Doc]:
-    return [Doc(GRANT)]
-
-
 def own_accounts(_: World, actor: Person) -> list[Doc]:
     need(actor, Role.ANALYST)
     return [
         Doc(
             kind="grant",
-            owner="g_1",
+            owner=GRANT_ID,
             space="patients",
             mode="zcdp",
             limit="0.39",
@@ -320,117 +250,6 @@ def own_accounts(_: World, actor: Person) -> list[Doc]:
             epsilon_spent="1",
         )
     ]
-
-
-def check(world: World, actor: Person, request: Any) -> Doc:
-    need(actor, Role.ANALYST)
-    steer(request.sql)
-    world.calls.append(("check", (request.sql, request.purpose, request.epsilon), {}))
-    if Fraction(request.epsilon) > 5:
-        raise BudgetInsufficient("The grant account does not cover it.", account="grant", left="0.372")
-    return Doc(
-        verdict="answerable",
-        dataset="clinic",
-        table="visits",
-        version=1,
-        grant="g_1",
-        plan={"en": ["Counts rows by sex.", "2 public keys."], "zh": ["按性别计数。", "2 个公开键。"]},
-        groups=2,
-        bounds={"rows": 5, "groups": 2, "rows_per_group": 5},
-        mechanism="discrete gaussian",
-        cost=cost(request.epsilon),
-        accounts=[{"kind": "grant", "owner": "g_1", "left": "0.372", "more_like_this": 20}],
-        errors=[
-            {"column": "sex", "half_width": None, "level": 0.95, "by_group_size": None},
-            {"column": "n", "half_width": 6.0, "level": 0.95, "by_group_size": None},
-            {"column": "age", "half_width": None, "level": 0.95, "by_group_size": {"100": 9.5, "1000": 0.9}},
-        ],
-        wait_ms=250,
-        spent="0",
-    )
-
-
-def submit(world: World, actor: Person, request: Any, idempotency_key: str) -> Doc:
-    need(actor, Role.ANALYST)
-    steer(request.sql)
-    body = digest({"sql": request.sql, "purpose": request.purpose, "epsilon": request.epsilon})
-    if idempotency_key in world.keys:
-        known, query = world.keys[idempotency_key]
-        if known != body:
-            raise IdempotencyKeyReused
-        return world.queries[query]
-    query = f"q_{len(world.queries) + 1}"
-    reused = "again" in request.sql
-    own = {"of": "q_first"} if reused else {"order": f"o_{query}", "loss": LOSS}
-    receipt = world.append("query.reused" if reused else "query.reserved", {"query": query} | STATED | own)
-    world.keys[idempotency_key] = (body, query)
-    world.queries[query] = Doc(
-        id=query,
-        state="running",
-        dataset="clinic",
-        purpose=request.purpose,
-        epsilon=request.epsilon,
-        reused=reused,
-        cost=cost(request.epsilon, "0" if reused else "0.018"),
-        accepted_at="2026-03-01T09:30:00.000000Z",
-        visible_at="2026-03-01T09:30:00.250000Z",
-        receipt=receipt,
-    )
-    return world.queries[query]
-
-
-def view_query(world: World, actor: Person, query: str) -> Doc:
-    need(actor, Role.ANALYST)
-    if query not in world.queries:
-        raise NotFound
-    if world.wait_for > 0:
-        world.wait_for -= 1
-    else:
-        world.queries[query]["state"] = "failed" if world.forfeit else "done"
-    return world.queries[query]
-
-
-def list_queries(world: World, _: Person) -> list[Doc]:
-    return list(world.queries.values())
-
-
-def wait_query(world: World, actor: Person, query: str, seconds: float) -> Doc:
-    world.calls.append(("wait", (query, seconds), {}))
-    return view_query(world, actor, query)
-
-
-def release(world: World, actor: Person, query: str) -> Doc:
-    need(actor, Role.ANALYST)
-    if query not in world.queries:
-        raise NotFound
-    seen = world.queries[query]
-    if seen["state"] == "running":
-        raise AnswerPending(visible_at=seen["visible_at"])
-    if seen["state"] == "failed":
-        raise MeasurementForfeited(spent=seen["cost"]["amount"])
-    measured = "q_first" if seen["reused"] else query
-    document = answer(f"o_{measured}").to_json()
-    facts = {
-        "format": "sandbox/certificate/v1",
-        "query": measured,
-        "order": f"o_{measured}",
-        "loss": LOSS,
-        "answer": digest(document),
-        "log": {"index": seen["receipt"]["index"], "origin": "enclave.test"},
-        **STATED,
-    }
-    certificate = sign_certificate(facts, world.release_key)
-    released = digest({"answer": document, "certificate": certificate})
-    settled = world.append("query.committed", {"query": measured, "order": f"o_{measured}", "answer": released})
-    return Doc(
-        id=query,
-        answer=document,
-        certificate=certificate,
-        receipt=world.stated(settled),
-        reserved_receipt=world.stated(seen["receipt"]),
-        cost=seen["cost"],
-        reused=seen["reused"],
-    )
 
 
 def checkpoint(world: World, _: Person) -> str:
@@ -494,6 +313,9 @@ def open_entry(world: World, actor: Person, index: int, reason: str) -> Doc:
 FAKED = (
     (identity, "sign_in", sign_in),
     (people, "enrol", enrol),
+    (people, "me", governed.me),
+    (register_keys, "register", governed.register_keys),
+    (register_keys, "mine", governed.own_keys),
     (about, "about", seen_about),
     (about, "health", lambda world: world.state),
     (register_dataset, "register", register),
@@ -501,15 +323,30 @@ FAKED = (
     (load_dataset, "view", load_view),
     (catalogue, "visible", visible),
     (catalogue, "view", view_dataset),
-    (give_grant, "give", give),
-    (give_grant, "listed", grants),
+    (catalogue, "offered", governed.offered),
+    (catalogue, "offer", governed.offer),
+    (request_grant, "request", governed.request_grant),
+    (request_grant, "listed", governed.list_requests),
+    (decide_grant, "approve", governed.approve),
+    (decide_grant, "decline", governed.decline),
+    (grants, "listed", governed.list_grants),
+    (grants, "view", governed.view_grant),
+    (grants, "revoke", governed.revoke),
     (accounts, "mine", own_accounts),
-    (check_query, "check", check),
-    (submit_query, "submit", submit),
-    (read_query, "view", view_query),
-    (read_query, "listed", list_queries),
-    (read_query, "wait", wait_query),
-    (read_release, "release", release),
+    (check_query, "check", queries.check),
+    (submit_query, "submit", queries.submit),
+    (read_query, "view", queries.view_query),
+    (read_query, "listed", queries.list_queries),
+    (read_query, "wait", queries.wait_query),
+    (read_release, "release", queries.release),
+    (review_desk, "listed", governed.list_reviews),
+    (review_desk, "copy", governed.copy_review),
+    (review_desk, "vote", governed.vote),
+    (review_desk, "withdraw", governed.withdraw),
+    (freeze, "freeze", governed.freeze),
+    (freeze, "lift", governed.lift),
+    (freeze, "listed", governed.list_freezes),
+    (explain_policy, "explain", governed.explain),
     (read_log, "checkpoint", checkpoint),
     (read_log, "inclusion", inclusion),
     (read_log, "consistency", consistency),

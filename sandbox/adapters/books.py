@@ -24,12 +24,13 @@ from sandbox.terms.refusal import EnclaveSealed, ProofFailed
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A stored record, as facts that the entry at index `entry` must state."""
+    """A stored record, as facts that the entry at index `entry` must state, and who must have acted, where it says."""
 
     table: str
     owner: str
     entry: int
     facts: dict[str, Any]
+    actor: str | None = None
 
 
 class Tables(Protocol):
@@ -95,7 +96,7 @@ def _walk(ledger: Audited, tables: Tables) -> Books:
         except ProofFailed:
             _seal("An entry of the log is not canonical.", entry=index)
         if entry["kind"] in records:
-            records[entry["kind"]].match(index, entry["facts"])
+            records[entry["kind"]].match(index, entry["facts"], entry["actor"])
         try:
             law.take(index, entry)
         except ProofFailed as broken:
@@ -145,13 +146,20 @@ class _Cursor:
         self._kind = kind
         self._rows = rows
 
-    def match(self, index: int, facts: dict[str, Any]) -> None:
+    def match(self, index: int, facts: dict[str, Any], actor: str) -> None:
         record = next(self._rows, None)
         if record is None:
             _seal("A record that the log states is missing from the tables.", entry=index, kind=self._kind)
         if record.entry != index:
             _seal(
                 "A record stands for another entry than the log says.",
+                table=record.table,
+                owner=record.owner,
+                entry=index,
+            )
+        if record.actor not in (None, actor):
+            _seal(
+                "A record names somebody else than the log says.",
                 table=record.table,
                 owner=record.owner,
                 entry=index,

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
-from sandbox.adapters.entry_facts import ANSWERABLE, OUTCOMES, EntryFacts, as_read, derive
+from sandbox.adapters.entry_facts import OUTCOMES, VERDICTS, EntryFacts, as_read, derive
 from sandbox.proof.entry import read_time, time_text
 from sandbox.service.ports import Entry, EntryFilter, FoundEntry
 
 _ANY_REFUSAL = "refused"
-_NO_REFUSAL = ", ".join(f"'{word}'" for word in (ANSWERABLE, *OUTCOMES.values()))
+_NO_REFUSAL = ", ".join(f"'{word}'" for word in (*VERDICTS, *OUTCOMES.values()))
 
 _SEARCH = f"""
 SELECT entry_facts.*, people.organisation FROM entry_facts LEFT JOIN people ON people.name = entry_facts.person
@@ -32,23 +32,23 @@ WHERE entry_facts.entry < :before
 ORDER BY entry_facts.entry DESC LIMIT :limit
 """  # noqa: S608 - words from this program only
 
-_ASKED_IN = """
-SELECT entry_facts.* FROM queries JOIN entry_facts ON entry_facts.entry = queries.entry WHERE queries.id = ?
-"""
+_BEGAN = {
+    "query": "SELECT entry FROM queries WHERE id = ?",
+    "review": "SELECT queries.entry FROM reviews JOIN queries USING (order_id) WHERE reviews.id = ?",
+    "freeze": "SELECT entry FROM freezes WHERE id = ?",
+    "grant": "SELECT entry FROM grants WHERE id = ?",
+    "request": "SELECT entry FROM grant_requests WHERE id = ?",
+}
 
 
 def add(connection: sqlite3.Connection, index: int, entry: Entry, facts: Mapping[str, Any]) -> None:
     """Write the row of an entry that is being appended, within its transaction."""
 
-    def purpose_of(grant: str) -> str | None:
-        row = connection.execute("SELECT purpose FROM grants WHERE id = ?", (grant,)).fetchone()
-        return row[0] if row is not None else None
-
-    def asked_in(query: str) -> EntryFacts | None:
-        row = connection.execute(_ASKED_IN, (query,)).fetchone()
+    def beginning(thing: str, name: str) -> EntryFacts | None:
+        row = connection.execute(f"SELECT * FROM entry_facts WHERE entry = ({_BEGAN[thing]})", (name,)).fetchone()  # noqa: S608 - words of this program
         return _read(row) if row is not None else None
 
-    found = derive(as_read(entry, facts), purpose_of, asked_in)
+    found = derive(as_read(entry, facts), beginning)
     connection.execute("INSERT INTO entry_facts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (index, *astuple(found)))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.adapters import sqlite_entry_facts
 from sandbox.proof import merkle
 from sandbox.proof.checkpoint import Checkpoint, sign_checkpoint
-from sandbox.proof.entry import entry_bytes
+from sandbox.proof.entry import entry_bytes, read_entry
 from sandbox.proof.signing import SigningKey
 from sandbox.service.ports import Entry, Receipt
 from sandbox.terms.refusal import EnclaveSealed
@@ -75,6 +75,15 @@ def entries(connection: sqlite3.Connection, start: int, end: int) -> list[bytes]
         "SELECT body FROM entries WHERE position >= ? AND position < ? ORDER BY position", (start, end)
     )
     return [row[0] for row in rows]
+
+
+def is_enclave(connection: sqlite3.Connection, name: str) -> bool:
+    """Whether an actor of this name is the enclave itself, as its first entry says (`sandbox.proof.books_people`)."""
+    row = connection.execute("SELECT body FROM entries WHERE position = 0").fetchone()
+    if row is None:
+        return False
+    first = read_entry(row[0])
+    return name in (first["actor"], first["facts"].get("name"))
 
 
 def stored(connection: sqlite3.Connection) -> Iterator[tuple[int, bytes]]:

@@ -25,7 +25,7 @@ JOIN queries AS first ON first.id = coalesce(queries.reused_of, queries.id)
 LEFT JOIN settlements ON settlements.order_id = first.order_id
 """
 
-_MAC_CELLS = ("id", "mode", "units", "delta", "answer_key", "idempotency", "body", "accepted_at", "visible_at")
+_MAC_CELLS = ("id", "use", "mode", "units", "delta", "answer_key", "idempotency", "body", "accepted_at", "visible_at")
 
 
 class Queries:
@@ -68,11 +68,19 @@ class Queries:
         return found[0] if found is not None else None
 
     def add(
-        self, connection: sqlite3.Connection, asked: Reservation, sealed: bytes, index: int, reused_of: str | None
+        self,
+        connection: sqlite3.Connection,
+        asked: Reservation,
+        use: int,
+        sealed: bytes,
+        index: int,
+        reused_of: str | None,
     ) -> None:
-        """Store a query. A trigger debits every account it touches; one that reuses an answer costs nothing."""
+        """Store use number `use` of a grant. A trigger debits every account it touches; one that reuses an answer costs
+        nothing."""
         covered: dict[str, str | int | bytes] = {
             "id": asked.query,
+            "use": use,
             "mode": asked.loss.mode.value,
             "units": asked.loss.units if reused_of is None else 0,
             "delta": asked.loss.delta if reused_of is None else 0,
@@ -89,6 +97,7 @@ class Queries:
             "grant_id": asked.grant,
             "dataset": asked.dataset,
             "space": asked.space,
+            "key_id": asked.key,
             "reused_of": reused_of,
             "request": sealed,
             "entry": index,
@@ -140,6 +149,15 @@ class Queries:
             raise ValueError("no reservation of this order waits for settlement")
         return str(found[0])
 
+    def grant_of(self, connection: sqlite3.Connection, query: str) -> str:
+        """The id of the grant that a recorded query is under."""
+        return str(connection.execute("SELECT grant_id FROM queries WHERE id = ?", (query,)).fetchone()[0])
+
+    def key_of(self, connection: sqlite3.Connection, query: str) -> str | None:
+        """The id of the keys that a query named."""
+        found = connection.execute("SELECT key_id FROM queries WHERE id = ?", (query,)).fetchone()
+        return str(found[0]) if found is not None else None
+
     def record(self, row: sqlite3.Row) -> QueryRecord:
         """A row of queries joined with its settlement.
 
@@ -153,6 +171,7 @@ class Queries:
             row["person"],
             row["grant_id"],
             row["dataset"],
+            row["key_id"],
             row["outcome"] or QueryState.RESERVED,
             Loss(Mode(row["mode"]), row["units"], row["delta"]),
             row["reused_of"] is not None,

@@ -1,4 +1,4 @@
-"""People, unit spaces, datasets, versions and grants inside the ledger's database.
+"""People and their keys, unit spaces, datasets and versions inside the ledger's database.
 
 Each is a row made once, with the index of the entry that states it. Writers run within the caller's transaction.
 """
@@ -9,16 +9,21 @@ from fractions import Fraction
 from functools import lru_cache
 
 from sandbox.adapters.row_seal import RowSeal
-from sandbox.proof.entry import read_time, time_text
 from sandbox.terms.dataset import Dataset, UnitSpace, Version
 from sandbox.terms.description import parse_description
 from sandbox.terms.loss import Mode
-from sandbox.terms.people import Grant, Person, Role
+from sandbox.terms.people import Person, PublicKeys, Role
 
 
 def add_person(connection: sqlite3.Connection, person: Person, token_digest: bytes, index: int, seal: RowSeal) -> None:
-    cells = (person.name, person.organisation, person.role.value, token_digest)
-    connection.execute("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", (*cells, index, seal.mac("people", *cells)))
+    cells = (person.name, person.organisation, person.role.value, person.identity, token_digest)
+    connection.execute("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?, ?)", (*cells, index, seal.mac("people", *cells)))
+
+
+def add_keys(connection: sqlite3.Connection, keys: PublicKeys, index: int) -> None:
+    connection.execute(
+        "INSERT INTO person_keys VALUES (?, ?, ?, ?, ?)", (keys.id, keys.person, keys.sealing, keys.signing, index)
+    )
 
 
 def add_space(connection: sqlite3.Connection, space: UnitSpace, index: int) -> None:
@@ -38,29 +43,6 @@ def add_version(connection: sqlite3.Connection, version: Version, index: int) ->
     )
 
 
-def add_grant(connection: sqlite3.Connection, grant: Grant, index: int, seal: RowSeal) -> None:
-    connection.execute(
-        "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            grant.id,
-            grant.version,
-            grant.analyst,
-            grant.organisation,
-            grant.purpose,
-            str(grant.epsilon),
-            time_text(grant.not_before),
-            time_text(grant.not_after),
-            grant.given_by,
-            index,
-            seal.mac("grants", grant.id, grant.given_by),
-        ),
-    )
-    connection.executemany(
-        "INSERT INTO granted_datasets VALUES (?, ?, ?)",
-        [(grant.id, place, dataset) for place, dataset in enumerate(grant.datasets)],
-    )
-
-
 def person(connection: sqlite3.Connection, name: str) -> Person | None:
     row = connection.execute("SELECT * FROM people WHERE name = ?", (name,)).fetchone()
     return read_person(row) if row is not None else None
@@ -74,6 +56,22 @@ def person_by_token(connection: sqlite3.Connection, token_digest: bytes) -> Pers
 def people(connection: sqlite3.Connection) -> Sequence[Person]:
     """In the order in which they were enrolled."""
     return [read_person(row) for row in connection.execute("SELECT * FROM people ORDER BY entry")]
+
+
+def roles_of(connection: sqlite3.Connection, human: str) -> set[Role]:
+    """The roles that one human holds, under whatever names."""
+    return {Role(row[0]) for row in connection.execute("SELECT role FROM people WHERE human = ?", (human,))}
+
+
+def key(connection: sqlite3.Connection, name: str) -> PublicKeys | None:
+    row = connection.execute("SELECT * FROM person_keys WHERE id = ?", (name,)).fetchone()
+    return read_keys(row) if row is not None else None
+
+
+def keys(connection: sqlite3.Connection, person: str) -> Sequence[PublicKeys]:
+    """A person's, in the order in which they were registered."""
+    rows = connection.execute("SELECT * FROM person_keys WHERE person = ? ORDER BY entry", (person,))
+    return [read_keys(row) for row in rows]
 
 
 def space(connection: sqlite3.Connection, name: str) -> UnitSpace | None:
@@ -105,19 +103,6 @@ def version(connection: sqlite3.Connection, dataset: str) -> Version | None:
     return read_version(row) if row is not None else None
 
 
-def grant(connection: sqlite3.Connection, name: str) -> Grant | None:
-    row = connection.execute("SELECT * FROM grants WHERE id = ?", (name,)).fetchone()
-    return read_grant(connection, row) if row is not None else None
-
-
-def grants(connection: sqlite3.Connection, analyst: str | None) -> Sequence[Grant]:
-    """All grants, or one analyst's, in the order in which they were given."""
-    rows = connection.execute(
-        "SELECT * FROM grants WHERE ?1 IS NULL OR analyst = ?1 ORDER BY entry", (analyst,)
-    ).fetchall()
-    return [read_grant(connection, row) for row in rows]
-
-
 @lru_cache(maxsize=256)
 def described(text: str) -> Dataset:
     """The dataset that a description describes. Descriptions never change, so each is parsed once."""
@@ -125,7 +110,11 @@ def described(text: str) -> Dataset:
 
 
 def read_person(row: sqlite3.Row) -> Person:
-    return Person(row["name"], row["organisation"], Role(row["role"]))
+    return Person(row["name"], row["organisation"], Role(row["role"]), row["identity"])
+
+
+def read_keys(row: sqlite3.Row) -> PublicKeys:
+    return PublicKeys(row["id"], row["person"], row["sealing"], row["signing"])
 
 
 def read_space(row: sqlite3.Row) -> UnitSpace:
@@ -134,19 +123,3 @@ def read_space(row: sqlite3.Row) -> UnitSpace:
 
 def read_version(row: sqlite3.Row) -> Version:
     return Version(row["dataset"], row["number"], row["manifest"])
-
-
-def read_grant(connection: sqlite3.Connection, row: sqlite3.Row) -> Grant:
-    named = connection.execute("SELECT dataset FROM granted_datasets WHERE grant_id = ? ORDER BY place", (row["id"],))
-    return Grant(
-        row["id"],
-        row["version"],
-        row["analyst"],
-        row["organisation"],
-        tuple(item[0] for item in named),
-        row["purpose"],
-        Fraction(row["epsilon"]),
-        read_time(row["not_before"]),
-        read_time(row["not_after"]),
-        row["given_by"],
-    )

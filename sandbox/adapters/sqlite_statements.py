@@ -4,17 +4,27 @@
 """
 
 import base64
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sandbox.adapters import sqlite_accounts, sqlite_entry_facts, sqlite_log, sqlite_records, stated_facts
+from sandbox.adapters import (
+    sqlite_accounts,
+    sqlite_entry_facts,
+    sqlite_grants,
+    sqlite_log,
+    sqlite_records,
+    sqlite_reviews,
+    stated_facts,
+)
 from sandbox.adapters.books import Statement
 from sandbox.adapters.entry_facts import EntryFacts
 from sandbox.adapters.row_seal import RowSeal
 from sandbox.adapters.sqlite_queries import Queries
 from sandbox.terms.dataset import Account
 from sandbox.terms.loss import Loss, Mode
+from sandbox.terms.refusal import EnclaveSealed
 
 
 class SqliteTables:
@@ -44,9 +54,16 @@ class SqliteTables:
         """By kind of entry, in order of entries."""
         readers: dict[str, tuple[str, Callable[[sqlite3.Row], Statement]]] = {
             stated_facts.PERSON_ENROLLED: ("SELECT * FROM people ORDER BY entry", self._person),
+            stated_facts.KEYS_REGISTERED: ("SELECT * FROM person_keys ORDER BY entry", _keys),
             stated_facts.DATASET_REGISTERED: (_DATASETS, self._dataset),
-            stated_facts.VERSION_LOADED: ("SELECT * FROM versions ORDER BY entry", self._version),
+            stated_facts.VERSION_LOADED: ("SELECT * FROM versions ORDER BY entry", _version),
+            stated_facts.GRANT_REQUESTED: ("SELECT * FROM grant_requests ORDER BY entry", self._request),
+            stated_facts.GRANT_DECLINED: ("SELECT * FROM declines ORDER BY entry", _decline),
             stated_facts.GRANT_GIVEN: ("SELECT * FROM grants ORDER BY entry", self._grant),
+            stated_facts.GRANT_REVOKED: ("SELECT * FROM revocations ORDER BY entry", _revocation),
+            stated_facts.FREEZE_SET: ("SELECT * FROM freezes ORDER BY entry", self._freeze),
+            stated_facts.LIFT_ASKED: ("SELECT * FROM lifts WHERE place = 1 ORDER BY entry", _lift),
+            stated_facts.LIFTED: ("SELECT * FROM lifts WHERE place <> 1 ORDER BY entry", _lift),
             stated_facts.QUERY_RESERVED: (
                 "SELECT * FROM queries WHERE reused_of IS NULL ORDER BY entry",
                 self._reserved,
@@ -55,13 +72,16 @@ class SqliteTables:
                 "SELECT * FROM queries WHERE reused_of IS NOT NULL ORDER BY entry",
                 self._reused,
             ),
-            stated_facts.QUERY_COMMITTED: (_SETTLED.format("committed"), self._settled),
-            stated_facts.QUERY_FORFEITED: (_SETTLED.format("forfeited"), self._settled),
+            stated_facts.QUERY_COMMITTED: (_COMMITTED, self._committed),
+            stated_facts.QUERY_FORFEITED: (_FORFEITED, _forfeited),
+            stated_facts.REVIEW_VOTED: (_VOTED, self._vote),
+            stated_facts.REVIEW_CLOSED: (_CLOSED, _closed),
+            stated_facts.RELEASED: ("SELECT * FROM releases ORDER BY entry", _release),
         }
         return {kind: map(read, self._connection.execute(sql)) for kind, (sql, read) in readers.items()}
 
     def _person(self, row: sqlite3.Row) -> Statement:
-        cells = (row["name"], row["organisation"], row["role"], row["token_digest"])
+        cells = (row["name"], row["organisation"], row["role"], row["identity"], row["token_digest"])
         self._seal.check(row["mac"], "people", row["name"], *cells)
         return Statement(
             "people", row["name"], row["entry"], stated_facts.person_facts(sqlite_records.read_person(row))
@@ -85,17 +105,36 @@ class SqliteTables:
         found = sqlite_accounts.account(self._connection, space, kind, owner)
         return stated_facts.loss_facts(found.limit) if found is not None else None
 
-    def _version(self, row: sqlite3.Row) -> Statement:
-        facts = stated_facts.version_facts(sqlite_records.read_version(row))
-        return Statement("versions", row["dataset"], row["entry"], facts)
+    def _request(self, row: sqlite3.Row) -> Statement:
+        self._seal.check(row["mac"], "grant_requests", row["id"], row["id"], row["document"])
+        asked = sqlite_grants.read_request(row)
+        _same(row, "grant_requests", id=asked.id, analyst=asked.analyst)
+        return Statement("grant_requests", row["id"], row["entry"], stated_facts.request_facts(asked), row["analyst"])
 
     def _grant(self, row: sqlite3.Row) -> Statement:
-        self._seal.check(row["mac"], "grants", row["id"], row["id"], row["given_by"])
-        facts = stated_facts.grant_facts(sqlite_records.read_grant(self._connection, row))
-        last = self._connection.execute("SELECT max(place) FROM granted_datasets WHERE grant_id = ?", (row["id"],))
-        if last.fetchone()[0] != len(facts["datasets"]) - 1:
-            facts["datasets"] = None  # places have gaps
-        return Statement("grants", row["id"], row["entry"], facts)
+        grant = sqlite_grants.parsed(row)
+        _same(
+            row,
+            "grants",
+            id=grant.id,
+            version=grant.version,
+            analyst=grant.analyst,
+            request=grant.request,
+            uses=grant.uses,
+            given_by=grant.given_by,
+        )
+        named = self._connection.execute(
+            "SELECT place, dataset FROM granted_datasets WHERE grant_id = ? ORDER BY place", (row["id"],)
+        )
+        facts = stated_facts.grant_facts(grant)
+        if [tuple(item) for item in named] != list(enumerate(grant.datasets)):
+            facts["datasets"] = None  # the rows that bind queries to datasets are not those of the document
+        return Statement("grants", row["id"], row["entry"], facts, grant.given_by)
+
+    def _freeze(self, row: sqlite3.Row) -> Statement:
+        self._seal.check(row["mac"], "freezes", row["id"], row["id"], row["at"])
+        facts = {"freeze": row["id"], "subject": row["subject"], "name": row["name"], "reason": row["reason"]}
+        return Statement("freezes", row["id"], row["entry"], facts, row["set_by"])
 
     def _reserved(self, row: sqlite3.Row) -> Statement:
         loss = Loss(Mode(row["mode"]), row["units"], row["delta"])
@@ -113,16 +152,91 @@ class SqliteTables:
             "grant": row["grant_id"],
             "dataset": row["dataset"],
             "space": row["space"],
+            "key": row["key_id"],
             "sealed": base64.b64encode(row["request"]).decode(),
             **more,
         }
         return Statement("queries", row["id"], row["entry"], facts)
 
-    def _settled(self, row: sqlite3.Row) -> Statement:
-        facts = {"query": row["id"], "order": row["order_id"]}
+    def _committed(self, row: sqlite3.Row) -> Statement:
+        facts: dict[str, Any] = {"query": row["id"], "order": row["order_id"], "answer": None, "review": None}
         if row["answer"] is not None:
             facts["answer"] = self._queries.answer_digest(row["answer"], row["order_id"])
-        return Statement("settlements", row["order_id"], row["entry"], facts)
+        if row["review"] is not None:
+            facts["review"] = {
+                "id": row["review"],
+                "outcome": row["review_outcome"],
+                "votes": row["votes"],
+                "reasons": json.loads(row["reasons"]),
+                "profile": row["profile"],
+                "digest": row["digest"],
+            }
+        # What no reviewer is asked about is approved by this very entry, and nothing else is.
+        at_once = None if row["review_outcome"] in (None, sqlite_reviews.HELD) else sqlite_reviews.APPROVED
+        if row["review_entry"] not in (None, row["entry"]) or row["decided_at_once"] != at_once:
+            facts["review"] = None
+        return Statement("reviews", row["order_id"], row["entry"], facts)
+
+    def _vote(self, row: sqlite3.Row) -> Statement:
+        self._seal.check(row["mac"], "votes", row["review"], row["review"], row["place"], row["at"])
+        names = ("review", "query", "verdict", "round", "reason", "digest", "decision")
+        return Statement("votes", row["review"], row["entry"], {name: row[name] for name in names}, row["reviewer"])
+
+
+def _keys(row: sqlite3.Row) -> Statement:
+    facts = stated_facts.keys_facts(sqlite_records.read_keys(row))
+    return Statement("person_keys", row["id"], row["entry"], facts, row["person"])
+
+
+def _version(row: sqlite3.Row) -> Statement:
+    facts = stated_facts.version_facts(sqlite_records.read_version(row))
+    return Statement("versions", row["dataset"], row["entry"], facts)
+
+
+def _decline(row: sqlite3.Row) -> Statement:
+    facts = {"request": row["request"], "reason": row["reason"]}
+    return Statement("declines", row["request"], row["entry"], facts, row["decided_by"])
+
+
+def _revocation(row: sqlite3.Row) -> Statement:
+    facts = {"grant": row["grant_id"], "reason": row["reason"]}
+    return Statement("revocations", row["grant_id"], row["entry"], facts)
+
+
+def _lift(row: sqlite3.Row) -> Statement:
+    facts = {"freeze": row["freeze"] if row["place"] in (1, 2) else None, "reason": row["reason"]}
+    return Statement("lifts", row["freeze"], row["entry"], facts, row["officer"])
+
+
+def _forfeited(row: sqlite3.Row) -> Statement:
+    facts = {"query": row["id"], "order": row["order_id"]}
+    if row["answer"] is not None:
+        facts["answer"] = "kept"  # a forfeit has none, and no entry states one
+    return Statement("settlements", row["order_id"], row["entry"], facts)
+
+
+def _closed(row: sqlite3.Row) -> Statement:
+    facts = {"review": row["review"], "query": row["query"], "decision": row["outcome"]}
+    return Statement("decisions", row["review"], row["entry"], facts)
+
+
+def _release(row: sqlite3.Row) -> Statement:
+    facts = stated_facts.release_facts(
+        row["order_id"], row["query"], row["review"], row["key_id"], row["certificate"].encode(), row["envelope"]
+    )
+    return Statement("releases", row["order_id"], row["entry"], facts)
+
+
+def _same(row: sqlite3.Row, table: str, **expected: str | int | None) -> None:
+    """That the columns which repeat a document say what it says."""
+    for name, value in expected.items():
+        if row[name] != value:
+            raise EnclaveSealed(
+                f"A row of the ledger's table {table} differs from its own document.",
+                table=table,
+                owner=row["id"],
+                field=name,
+            )
 
 
 # A unit space that no dataset's entry brought comes out as a dataset that no entry states.
@@ -132,7 +246,37 @@ UNION ALL SELECT name, name, '', entry FROM spaces WHERE entry NOT IN (SELECT en
 ORDER BY entry
 """
 
-_SETTLED = """
+# A review of what was never committed comes out as a commit that no entry states.
+_COMMITTED = """
+SELECT queries.id, settlements.order_id, settlements.answer, settlements.entry, reviews.id AS review,
+    reviews.outcome AS review_outcome, reviews.votes, reviews.reasons, reviews.profile, reviews.digest,
+    reviews.entry AS review_entry, decisions.outcome AS decided_at_once
+FROM settlements JOIN queries ON queries.order_id = settlements.order_id
+LEFT JOIN reviews ON reviews.order_id = settlements.order_id
+LEFT JOIN decisions ON decisions.review = reviews.id AND decisions.entry = reviews.entry
+WHERE settlements.outcome = 'committed'
+UNION ALL SELECT NULL, order_id, NULL, entry, id, outcome, votes, reasons, profile, digest, entry, NULL FROM reviews
+WHERE order_id NOT IN (SELECT order_id FROM settlements WHERE outcome = 'committed')
+ORDER BY 4
+"""
+
+_FORFEITED = """
 SELECT queries.id, settlements.* FROM settlements JOIN queries USING (order_id)
-WHERE outcome = '{}' ORDER BY settlements.entry
+WHERE outcome = 'forfeited' ORDER BY settlements.entry
+"""
+
+_VOTED = """
+SELECT votes.*, queries.id AS query, decisions.outcome AS decision FROM votes
+LEFT JOIN reviews ON reviews.id = votes.review LEFT JOIN queries ON queries.order_id = reviews.order_id
+LEFT JOIN decisions ON decisions.review = votes.review AND decisions.entry = votes.entry
+ORDER BY votes.entry
+"""
+
+# A decision that neither the rules nor a vote brought about was stated on its own.
+_CLOSED = """
+SELECT decisions.*, queries.id AS query FROM decisions
+LEFT JOIN reviews ON reviews.id = decisions.review LEFT JOIN queries ON queries.order_id = reviews.order_id
+WHERE NOT EXISTS (SELECT 1 FROM votes WHERE votes.review = decisions.review AND votes.entry = decisions.entry)
+    AND NOT EXISTS (SELECT 1 FROM reviews WHERE reviews.id = decisions.review AND reviews.entry = decisions.entry)
+ORDER BY decisions.entry
 """

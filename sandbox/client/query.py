@@ -3,16 +3,32 @@
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from sandbox.client.credentials import Pins
+from sandbox.client.quote import Quote
 from sandbox.client.release import Release
 from sandbox.client.transport import Transport
-from sandbox.terms.refusal import AnswerPending, Fault, MeasurementForfeited, NotFound
+from sandbox.proof.key_pairs import KeyPair
+from sandbox.proof.submission import Submission, sign_submission
+from sandbox.terms.refusal import (
+    AnswerPending,
+    Fault,
+    MalformedRequest,
+    MeasurementForfeited,
+    NotFound,
+    ProofFailed,
+    ReviewPending,
+)
 
 LONGEST_WAIT = 30
 """Seconds of one long poll."""
+RUNNING = "running"
+IN_REVIEW = "in-review"
+
+_REVIEW_PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0)
+"""Seconds between looks at a query that people have to look at; the last is repeated."""
 
 
 class Asker(Protocol):
@@ -22,104 +38,21 @@ class Asker(Protocol):
     def transport(self) -> Transport: ...
     @property
     def pins(self) -> Pins: ...
+    def ensure_keys(self) -> KeyPair: ...
     def query_view(self, query: str, wait: int = 0) -> dict[str, Any]: ...
+    def withdraw(self, query: str) -> dict[str, Any]: ...
     def release(self, query: str) -> Release: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
-    """What a query would cost and how exact it would be. Nothing was spent and no data was touched.
-
-    `cost` has space, mode, amount, epsilon, delta; each of `accounts` has kind, owner, left and more_like_this; each of
-    `errors` has column, half_width (95 %), or by_group_size for means.
-    """
-
-    verdict: str
-    dataset: str
-    table: str
-    version: int
-    grant: str
-    groups: int
-    bounds: dict[str, int]
-    mechanism: str
-    cost: dict[str, Any]
-    accounts: list[dict[str, Any]]
-    errors: list[dict[str, Any]]
-    wait_ms: int
-    document: dict[str, Any] = field(repr=False)
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Quote":
-        """Read the answer of a dry run.
-
-        Raises:
-            Fault: it is not one.
-        """
-        try:
-            return cls(
-                str(document["verdict"]),
-                str(document["dataset"]),
-                str(document["table"]),
-                int(document["version"]),
-                str(document["grant"]),
-                int(document["groups"]),
-                dict(document["bounds"]),
-                str(document["mechanism"]),
-                dict(document["cost"]),
-                [dict(item) for item in document["accounts"]],
-                [dict(item) for item in document["errors"]],
-                int(document["wait_ms"]),
-                document,
-            )
-        except (KeyError, TypeError, ValueError):
-            raise Fault("The enclave's answer is not a quote that this client understands.") from None
-
-    def plan(self, language: str = "en") -> list[str]:
-        """The plan in words, "en" or "zh"."""
-        words: dict[str, list[str]] = self.document["plan"]
-        return list(words.get(language) or words["en"])
-
-    @property
-    def more_like_this(self) -> int:
-        """How many queries of this cost the tightest account still covers, this one included."""
-        return min((int(account["more_like_this"]) for account in self.accounts), default=0)
-
-    def __str__(self) -> str:
-        lines = [f"{self.verdict}: {' '.join(self.plan())}"]
-        lines.append(
-            f"cost: epsilon {self.cost['epsilon']} ({self.cost['mode']} {self.cost['amount']}); "
-            f"{self.more_like_this} of this cost fit into what is left"
-        )
-        lines += [f"error: {error_words(error)}" for error in self.errors if error_words(error)]
-        return "\n".join([*lines, "nothing was spent"])
-
-
-def error_words(error: dict[str, Any], language: str = "en") -> str:
-    """One expected error in words, "en" or "zh"; empty for a key column, which has none."""
-    chinese = language == "zh"
-    level = f"{float(error.get('level', 0.95)) * 100:g} %"
-    ending = f"（{level} 区间）" if chinese else f" at {level}"
-    if error.get("half_width") is not None:
-        return f"{error['column']} ± {float(error['half_width']):.6g}{ending}"
-    sizes = error.get("by_group_size")
-    if not isinstance(sizes, dict):
-        return ""
-    parts = [
-        f"每组 {size} 行时 ± {float(width):.4g}" if chinese else f"± {float(width):.4g} in groups of {size}"
-        for size, width in sizes.items()
-        if width is not None
-    ]
-    return f"{error['column']} {('，' if chinese else ', ').join(parts)}{ending}"
-
-
-@dataclass(frozen=True, slots=True)
 class Query:
-    """A question with its purpose and its epsilon (canonical text), not yet asked."""
+    """A question with its purpose, its epsilon (canonical text) and the need behind it, not yet asked."""
 
     connection: Asker = field(repr=False)
     sql: str
     purpose: str
     epsilon: str
+    need: str = ""
 
     def check(self) -> Quote:
         """What it would cost; spends nothing and touches no data.
@@ -130,33 +63,42 @@ class Query:
         return Quote.from_json(self.connection.transport.json("POST", "/v1/queries", body=self._body(dry_run=True)))
 
     def run(self, idempotency_key: str | None = None) -> "Running":
-        """Spend and measure. The key makes retries safe; it is made here unless given.
+        """Sign, spend and measure. The idempotency key makes retries safe; it is made here unless given.
+
+        Your keys are made and registered at the first run, unless they are already.
 
         Raises:
-            Refusal: why not; nothing was spent. EnclaveUnreachable with the key among its facts if no answer came.
+            Refusal: why not; nothing was spent. KeysElsewhere: your registered keys are not on this machine.
+            EnclaveUnreachable with the key among its facts if no answer came.
         """
-        _ = self.connection.pins  # the keys are fixed before anything is answered
+        origin = self.connection.pins.origin  # the keys are fixed before anything is answered
+        pair = self.connection.ensure_keys()
         key = idempotency_key or secrets.token_urlsafe(24)
-        view = self.connection.transport.json(
-            "POST", "/v1/queries", body=self._body(dry_run=False), headers={"Idempotency-Key": key}
-        )
-        return Running.from_json(self.connection, view)
+        submission = Submission(origin, pair.person, pair.id, self.sql, self.purpose, self.epsilon, self.need, key)
+        try:
+            signature = sign_submission(pair, submission)
+        except ValueError:
+            raise MalformedRequest("The text of the query has characters that UTF-8 cannot write.") from None
+        body = self._body(dry_run=False) | {"key": pair.id, "signature": signature}
+        view = self.connection.transport.json("POST", "/v1/queries", body=body, headers={"Idempotency-Key": key})
+        return replace(Running.from_json(self.connection, view), submission=submission)
 
     def _body(self, *, dry_run: bool) -> dict[str, Any]:
-        return {"sql": self.sql, "purpose": self.purpose, "epsilon": self.epsilon, "dry_run": dry_run}
+        body = {"sql": self.sql, "purpose": self.purpose, "epsilon": self.epsilon, "dry_run": dry_run}
+        return body | ({"need": self.need} if self.need else {})
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A query that was accepted: its loss is reserved."""
+    """A query that was accepted: its loss is reserved. `document` is what the enclave said of it then."""
 
     connection: Asker = field(repr=False)
     id: str
-    state: str
     cost: dict[str, Any]
     receipt: dict[str, Any]
     reused: bool
     document: dict[str, Any] = field(repr=False)
+    submission: Submission | None = field(default=None, repr=False)
 
     @classmethod
     def from_json(cls, connection: Asker, view: dict[str, Any]) -> "Running":
@@ -169,7 +111,6 @@ class Running:
             return cls(
                 connection,
                 str(view["id"]),
-                str(view["state"]),
                 dict(view["cost"]),
                 dict(view["receipt"]),
                 bool(view["reused"]),
@@ -178,30 +119,83 @@ class Running:
         except (KeyError, TypeError, ValueError):
             raise Fault("The enclave's answer is not a query that this client understands.") from None
 
-    def result(self, timeout: float = 60.0, progress: Callable[[float], None] | None = None) -> Release:
+    @property
+    def state(self) -> str:
+        """How it stands now, asked of the enclave: running, in-review, done, refused, withdrawn, lapsed, stopped, failed."""
+        return str(self.connection.query_view(self.id).get("state"))
+
+    def withdraw(self) -> None:
+        """Withdraw it, so that its answer never leaves. Its loss stays spent.
+
+        Raises:
+            AlreadyDecided: it has left, or never will.
+        """
+        self.connection.withdraw(self.id)
+
+    def result(
+        self, timeout: float = 60.0, progress: Callable[[float], None] | None = None, *, review: bool = True
+    ) -> Release:
         """Wait for the release, at most `timeout` seconds. `progress` is told the seconds waited so far.
+
+        With `review=False` it does not wait for reviewers, only for the measurement.
 
         Raises:
             AnswerPending: it is not out in time; ask again with `connection.release(id)`.
+            ReviewPending: people have to look at it first; `review` among its facts names the review.
+            ReleaseRefused, ReleaseWithdrawn, ReleaseLapsed: it will not leave; the loss stays spent.
             MeasurementForfeited: the enclave failed; the loss stays spent.
+            ProofFailed: what came does not verify, or answers something else than what was signed here.
         """
+        view = self._settled(timeout, progress, review=review)
+        try:
+            found = self.connection.release(self.id)
+        except NotFound:
+            if view.get("state") != "failed":
+                raise
+            raise MeasurementForfeited(spent=self._spent) from None
+        if self.submission is not None and not found.reused and found.request != self.submission.to_json():
+            raise ProofFailed("The release answers another request than the one that was signed here.")
+        return found
+
+    @property
+    def _spent(self) -> str:
+        return str(self.cost.get("amount", "0"))
+
+    def _settled(self, timeout: float, progress: Callable[[float], None] | None, *, review: bool) -> dict[str, Any]:
+        """The query's document, once it is neither running nor in review."""
         began = time.monotonic()
+        looks = 0
         while True:
             left = timeout - (time.monotonic() - began)
             view = self.connection.query_view(self.id, wait=max(0, min(int(left) + 1, LONGEST_WAIT)))
-            if view.get("state") != "running":
-                break
+            state = view.get("state")
+            if state not in {RUNNING, IN_REVIEW}:
+                return view
+            waited = time.monotonic() - began
             if progress is not None:
-                progress(time.monotonic() - began)
-            left = timeout - (time.monotonic() - began)
+                progress(waited)
+            left = timeout - waited
+            if state == IN_REVIEW and (left <= 0 or not review):
+                raise self._in_review(view)
             if left <= 0:
                 raise AnswerPending(
                     f"The answer was not out after {timeout:g} s; ask for {self.id} again later.",
                     query=self.id,
-                    spent=str(self.cost.get("amount", "0")),
+                    spent=self._spent,
                 )
-            time.sleep(min(0.1, left))
-        try:
-            return self.connection.release(self.id)
-        except NotFound:
-            raise MeasurementForfeited(spent=str(self.cost.get("amount", "0"))) from None
+            pause = _REVIEW_PAUSES[min(looks, len(_REVIEW_PAUSES) - 1)] if state == IN_REVIEW else 0.1
+            looks += state == IN_REVIEW
+            time.sleep(min(pause, left))
+
+    def _in_review(self, view: dict[str, Any]) -> ReviewPending:
+        found = view.get("review")
+        review = found if isinstance(found, dict) else {}
+        name, votes = str(review.get("id") or ""), int(review.get("votes_needed") or 0)
+        who = f"{votes} reviewers" if votes > 1 else "a reviewer"
+        return ReviewPending(
+            f"The answer to {self.id} is measured and waits for {who} ({name}); ask for {self.id} again later.",
+            query=self.id,
+            review=name,
+            votes_needed=votes,
+            spent=self._spent,
+        )

@@ -1,60 +1,86 @@
 """A release: the noisy table that left, its intervals, its cost, and the proofs that came with it."""
 
+import json
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from sandbox.client import export
 from sandbox.client.credentials import Pins
-from sandbox.client.receipts import check_entry
+from sandbox.client.key_store import FileKeyStore, KeyStore, usable
 from sandbox.privacy.accuracy import interval
-from sandbox.proof.certificate import verify_certificate
-from sandbox.proof.signing import VerifyingKey
+from sandbox.proof.bundle import Opened, Verified, open_bundle, verify_bundle
 from sandbox.terms.answer import Answer, AnswerColumn, KeyColumn
-from sandbox.terms.canonical import digest
 from sandbox.terms.dataset import KeyValue
 from sandbox.terms.loss import units_text
-from sandbox.terms.refusal import Fault, ProofFailed
+from sandbox.terms.refusal import ProofFailed
+
+FILE_LIMIT = 256 * 2**20
+"""Bytes of the largest file that is read as a release."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What left for one query.
+    """What left for one query, opened on this machine.
 
     `cost` has space, mode, amount (ρ or ε charged; "0" where the stored answer came back), epsilon and delta as asked.
-    `certificate` is the signed statement of what was measured, `receipt` the log entry that settled it, `document` the
-    whole as it came.
+    `request` is what was asked, as signed: sql, purpose, epsilon, need. `certificate` is the signed statement of what was
+    measured, reviewed and let out; `document` the whole as it came, still sealed.
     """
 
     id: str
     answer: Answer
     cost: dict[str, Any]
-    certificate: dict[str, Any]
-    receipt: dict[str, Any]
-    reserved_receipt: dict[str, Any]
     reused: bool
+    request: dict[str, str]
+    certificate: dict[str, Any] = field(repr=False)
     document: dict[str, Any] = field(repr=False)
     pins: Pins = field(repr=False)
+    opened: Opened = field(repr=False)
 
     @classmethod
-    def from_json(cls, document: dict[str, Any], pins: Pins) -> "Release":
-        """Read the document of GET /v1/releases/{id}.
+    def open(cls, document: dict[str, Any], pins: Pins, keys: KeyStore | None = None) -> "Release":
+        """Verify the document of GET /v1/releases/{id} against the pinned keys, then open it.
 
         Raises:
-            Fault: it is not one.
+            ProofFailed: something does not hold. KeysElsewhere: the private keys it is sealed to are not in `keys`.
         """
+        facts = checked(document, pins).facts
+        store = keys if keys is not None else FileKeyStore()
+        pair = usable(store, pins.origin, facts["person"], facts["key"])
+        opened = open_bundle(document, pair, pins)
         try:
-            return cls(
-                str(document["id"]),
-                Answer.from_json(document["answer"]),
-                dict(document["cost"]),
-                dict(document["certificate"]),
-                dict(document["receipt"]),
-                dict(document["reserved_receipt"]),
-                bool(document["reused"]),
-                document,
-                pins,
-            )
+            answer = Answer.from_json(opened.answer)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise Fault("The enclave's answer is not a release that this client understands.") from None
+            raise ProofFailed("What is sealed in the release is not an answer.") from None
+        if answer.order != facts["order"]:
+            raise ProofFailed("The certificate speaks of another order.")
+        return cls(
+            opened.verified.reused or facts["query"],
+            answer,
+            _cost(document, opened.verified),
+            opened.verified.reused is not None,
+            dict(opened.request["submission"]),
+            document["certificate"],
+            document,
+            pins,
+            opened,
+        )
+
+    @classmethod
+    def load(cls, path: str | Path, pins: Pins, keys: KeyStore | None = None) -> "Release":
+        """Verify and open a release that `save` wrote. Offline: no enclave is asked.
+
+        Raises:
+            As `open`; ProofFailed too where the file holds no release.
+        """
+        return cls.open(read_document(path), pins, keys)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the release as it came: sealed, with its proofs. `load` opens it, anybody can verify it."""
+        text = json.dumps(self.document, ensure_ascii=True, sort_keys=True)
+        return _written(Path(path), f"{text}\n".encode("ascii"))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -82,17 +108,30 @@ class Release:
         table = [column.numbers() for column in self.answer.columns]
         return [dict(zip(self.columns, row, strict=True)) for row in zip(*table, strict=True)]
 
+    def to_csv(self) -> str:
+        """The rows as CSV that no spreadsheet takes for formulas; texts that could be one begin with an apostrophe."""
+        return export.csv_text(self.columns, [list(row.values()) for row in self.to_pylist()])
+
+    def to_json(self) -> str:
+        """The rows as JSON: a list of objects."""
+        return json.dumps(self.to_pylist(), ensure_ascii=False)
+
     def to_arrow(self) -> Any:
         """The rows as a pyarrow Table. Needs the extra `arrow`."""
-        import pyarrow as pa
+        return export.arrow_table(self.answer)
 
-        return pa.table({column.name: list(column.numbers()) for column in self.answer.columns})
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write the rows as a Parquet file. Needs the extra `arrow`."""
+        return _written(Path(path), export.parquet_bytes(self.answer))
+
+    def to_ipc(self, path: str | Path) -> Path:
+        """Write the rows as an Arrow IPC file. Needs the extra `arrow`."""
+        return _written(Path(path), export.ipc_bytes(self.answer))
 
     def to_pandas(self) -> Any:
         """The rows as a pandas DataFrame. Needs the extra `pandas`."""
-        import pandas as pd
-
-        return pd.DataFrame({column.name: list(column.numbers()) for column in self.answer.columns})
+        pandas = export.required("pandas", "pandas")
+        return pandas.DataFrame({column.name: list(column.numbers()) for column in self.answer.columns})
 
     def interval(self, name: str, level: float = 0.95) -> list[tuple[float, float]]:
         """One interval a row that holds the un-noised value of the clamped data with probability `level`.
@@ -105,50 +144,77 @@ class Release:
             raise ValueError("a level lies between 0 and 1")
         return list(interval(self.column(name), level))
 
-    def verify(self) -> None:
-        """Check every proof that came along, against the keys pinned when the connection was made.
+    def verify(self) -> Verified:
+        """Check every proof again, against the keys pinned when the connection was made; gives what is proved.
 
-        The certificate is signed by the release key and speaks of this answer. Both log entries are included under
-        checkpoints signed by the log key, and they say the same: one settled the certified order with this very answer;
-        the other is this query's own, and reserved the certified loss, or reused the certified answer for nothing.
+        The certificate is signed by the release key, and speaks of this envelope, and of this answer inside it. Every log
+        entry is included under a checkpoint signed by the log key: the loss was reserved, the answer committed, reviewed
+        and let out, and they all say what the certificate says. `words()` of what comes back says it in sentences.
 
         Raises:
             ProofFailed: naming the first thing that does not hold.
         """
-        facts = verify_certificate(self.certificate, VerifyingKey.parse(self.pins.release_key))
-        log = facts.get("log")
-        if not isinstance(log, dict) or log.get("origin") != self.pins.origin:
-            raise ProofFailed("The certificate speaks of another log.")
-        answer = self.answer.to_json()
-        if facts.get("answer") != digest(answer):
-            raise ProofFailed("The certificate speaks of another answer.")
-        if facts.get("order") != self.answer.order:
-            raise ProofFailed("The certificate speaks of another order.")
-        released = digest({"answer": answer, "certificate": self.certificate})
-        settled = {"query": facts.get("query"), "order": facts.get("order"), "answer": released}
-        _expect(check_entry(self.receipt, self.pins), "query.committed", settled)
-        own = {"query": self.id} | {name: facts.get(name) for name in ("grant", "dataset", "data_version", "manifest")}
-        entry = check_entry(self.reserved_receipt, self.pins)
-        if self.reused:
-            _expect(entry, "query.reused", own | {"of": facts.get("query")})
-        else:
-            _expect(entry, "query.reserved", own | {"order": facts.get("order"), "loss": facts.get("loss")})
-            if (log.get("index"), facts.get("query")) != (self.reserved_receipt["index"], self.id):
-                raise ProofFailed("The certificate and the receipt name different entries of the log.")
-        if self.cost.get("amount") != ("0" if self.reused else _amount(facts)):
-            raise ProofFailed("The cost shown is not the one in the log.")
+        verified = checked(self.document, self.pins)
+        if (self.answer.to_json(), self.document["certificate"]) != (self.opened.answer, self.certificate):
+            raise ProofFailed("This is not the answer that was in the release.")
+        if (self.id, self.cost) != (verified.reused or verified.facts["query"], _cost(self.document, verified)):
+            raise ProofFailed("This is not what the release says of itself.")
+        return verified
 
 
-def _expect(entry: dict[str, Any], kind: str, facts: dict[str, Any]) -> None:
-    if entry["kind"] != kind:
-        raise ProofFailed(f"The log's entry is {entry['kind']}, not {kind}.")
-    for name, value in facts.items():
-        if value is None or entry["facts"].get(name) != value:
-            raise ProofFailed(f"The log's entry {kind} and the certificate differ in {name}.")
+def checked(document: dict[str, Any], pins: Pins) -> Verified:
+    """Check all that can be checked without private keys: certificate, envelope, log entries, and the cost shown.
+
+    Raises:
+        ProofFailed: naming the first thing that does not hold.
+    """
+    verified = verify_bundle(document, pins)
+    if document.get("reused", verified.reused is not None) is not (verified.reused is not None):
+        raise ProofFailed("The release says otherwise than the log whether its answer was a stored one.")
+    _cost(document, verified)
+    return verified
 
 
-def _amount(facts: dict[str, Any]) -> str:
+def read_document(path: str | Path) -> dict[str, Any]:
+    """The document in a saved release.
+
+    Raises:
+        ProofFailed: the file holds none. OSError: it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        content = file.read(FILE_LIMIT + 1)
     try:
-        return units_text(int(facts["loss"]["units"]))
+        document = json.loads(content) if len(content) <= FILE_LIMIT else None
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise ProofFailed(f"{path} does not hold a release.")
+    return document
+
+
+def _written(path: Path, content: bytes) -> Path:
+    """Write a file that appears only when it is whole."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def _cost(document: dict[str, Any], verified: Verified) -> dict[str, Any]:
+    """What the query cost: as shown, where it agrees with the certificate, else from the certificate alone."""
+    loss = verified.facts["loss"]
+    try:
+        amount = "0" if verified.reused is not None else units_text(int(loss["units"]))
+        mode = str(loss["mode"])
     except (KeyError, TypeError, ValueError):
         raise ProofFailed("The certificate does not state its loss.") from None
+    shown = document.get("cost", {"mode": mode, "amount": amount})
+    if not isinstance(shown, dict) or (shown.get("mode"), shown.get("amount")) != (mode, amount):
+        raise ProofFailed("The cost shown is not the one in the log.")
+    return shown

@@ -32,7 +32,7 @@ def export_lines(origin: str, vkey: str, entries: Iterable[bytes], checkpoint: s
 
 
 def verify_export(lines: Iterable[str | bytes], trusted_vkey: str) -> Report:
-    """Verify an export against a key that came from elsewhere. Reads once, in memory that grows with orders only.
+    """Verify an export against a key that came from elsewhere. Reads once, in memory that grows with people, grants and orders only.
 
     `lines` may end in a line feed each: a file opened with "rb", or one opened as UTF-8 text without newline translation.
 

@@ -1,6 +1,6 @@
 """What the offline verifier found, and how it says so in plain words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sandbox.terms.dataset import Account
 from sandbox.terms.loss import Mode, units_text
@@ -30,6 +30,62 @@ _FINDINGS = {
     "opened": (
         "Sealed requests that officers opened, each for a reason: {count}, first entry {first}.",
         "安全员凭理由开启的密封请求：{count} 次，首条为第 {first} 条。",
+    ),
+    "revoked": (
+        "Grants that a steward revoked: {count}, first entry {first}.",
+        "数据管理员撤销的授权：{count} 项，首条为第 {first} 条。",
+    ),
+    "frozen": (
+        "Freezes in force at the end: {count}, the oldest set by entry {first}.",
+        "日志末尾仍生效的冻结：{count} 项，最早的由第 {first} 条设定。",
+    ),
+    "voted": (
+        "Votes of reviewers, each by somebody of another organisation than the author's: {count}, first entry {first}.",
+        "审查员投票（均来自提问者以外的机构）：{count} 次，首条为第 {first} 条。",
+    ),
+    "review-approved": (
+        "Held answers that reviewers approved: {count}, first entry {first}.",
+        "经审查员批准的暂缓结果：{count} 项，首条为第 {first} 条。",
+    ),
+    "review-rejected": (
+        "Held answers that reviewers refused; they never left: {count}, first entry {first}.",
+        "被审查员拒绝、从未发布的结果：{count} 项，首条为第 {first} 条。",
+    ),
+    "review-withdrawn": (
+        "Held answers that their authors withdrew: {count}, first entry {first}.",
+        "由提问者撤回的暂缓结果：{count} 项，首条为第 {first} 条。",
+    ),
+    "review-lapsed": (
+        "Held answers on which nobody decided in time: {count}, first entry {first}.",
+        "逾期未决而失效的暂缓结果：{count} 项，首条为第 {first} 条。",
+    ),
+    "review-open": (
+        "Held answers that still wait for reviewers: {count}, first entry {first}.",
+        "仍在等待审查的结果：{count} 项，首条为第 {first} 条。",
+    ),
+    "released-automatic": (
+        "Releases that the rules let out without a reviewer: {count}, first entry {first}.",
+        "按规则自动发布的结果：{count} 项，首条为第 {first} 条。",
+    ),
+    "released-sampled": (
+        "Releases let out at once and set aside for a later look: {count}, first entry {first}.",
+        "先发布、后抽查的结果：{count} 项，首条为第 {first} 条。",
+    ),
+    "released-held": (
+        "Releases that left after reviewers had approved them: {count}, first entry {first}.",
+        "经审查批准后发布的结果：{count} 项，首条为第 {first} 条。",
+    ),
+    "unreleased": (
+        "Approved answers that have not left: {count}, first entry {first}; a stop, a freeze or a revocation keeps them.",
+        "已批准但尚未发布的结果：{count} 项，首条为第 {first} 条（因停机、冻结或撤销）。",
+    ),
+    "doubted-afterwards": (
+        "Votes against sampled answers after they had left: {count}, first entry {first}.",
+        "抽查结果发布后的反对票：{count} 次，首条为第 {first} 条。",
+    ),
+    "roles-together": (
+        "Enrolments that give one human roles which do not go together: {count}, first entry {first}.",
+        "使同一人兼任不相容角色的登记：{count} 次，首条为第 {first} 条。",
     ),
     "clock-off": (
         "Starts with the release clock off: {count}, first entry {first}; times were not hidden.",
@@ -62,6 +118,22 @@ class Finding:
         return (chinese if language == "zh" else english).format(count=self.count, first=self.first)
 
 
+@dataclass(slots=True)
+class Findings:
+    """Findings gathered entry by entry."""
+
+    _found: dict[str, Finding] = field(default_factory=dict)
+
+    def note(self, code: str, index: int) -> None:
+        """Count one more, at entry `index`."""
+        before = self._found.get(code)
+        self._found[code] = Finding(code, before.count + 1 if before else 1, before.first if before else index)
+
+    def all(self) -> tuple[Finding, ...]:
+        """What was found, in the order first found."""
+        return tuple(self._found.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """A log that verified: `root` in hex, entries counted by kind, accounts recomputed from the entries alone."""
@@ -85,6 +157,10 @@ class Report:
             "每个订单只预留一次、至多结算一次，且没有账户超过限额。"
             if chinese
             else "Every order was reserved once and settled at most once, and no account is over its limit.",
+            "每次查询都在他人批准、未撤销且未用尽的授权之内；凡发布的结果都先获批准，并封装给提问者自己的密钥。"
+            if chinese
+            else "Every query kept to a grant that another human had given and nobody had revoked; "
+            "every answer that left was approved first, and sealed to its author's own key.",
         ]
         lines += [f"{kind}：{count}" if chinese else f"{kind}: {count}" for kind, count in sorted(self.kinds.items())]
         lines += [_account_words(account, chinese=chinese) for account in self.accounts]

@@ -4,7 +4,7 @@ The space's and the datasets' accounts are not shown: they would tell what rival
 """
 
 from policies.roles import Action
-from sandbox.service.access import own_grants, require
+from sandbox.service.access import own_standings, require
 from sandbox.service.amounts import epsilon_text
 from sandbox.service.ask import own_accounts
 from sandbox.service.enclave import Enclave
@@ -20,7 +20,8 @@ def mine(enclave: Enclave, actor: Person) -> list[AccountView]:
     require(enclave, actor, Action.VIEW_ACCOUNTS)
     by_name = {dataset.name: dataset for dataset in enclave.ledger.datasets()}
     found: dict[tuple[str, str, str], AccountView] = {}
-    for grant in own_grants(enclave, actor):
+    for standing in own_standings(enclave, actor):
+        grant = standing.grant
         for name in sorted({by_name[dataset].unit_space for dataset in grant.datasets}):
             space = enclave.ledger.space(name)
             if space is None:

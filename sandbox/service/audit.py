@@ -5,11 +5,13 @@
 from datetime import datetime
 from typing import Any
 
+from sandbox.proof.books import REASON_LEAST, REASON_LIMIT
 from sandbox.proof.sealing import tag
 from sandbox.service.enclave import Enclave
 from sandbox.service.ports import Entry, EntryReceipt
 from sandbox.terms.loss import Loss
 from sandbox.terms.people import Person
+from sandbox.terms.refusal import MalformedRequest
 
 PURPOSE_LIMIT = 200
 
@@ -46,3 +48,9 @@ def purpose_fact(purpose: str) -> str:
 def is_label(text: str, limit: int) -> bool:
     """Whether a short name is one line of printable characters without spaces around it."""
     return 0 < len(text) <= limit and text.isprintable() and text == text.strip()
+
+
+def check_reason(reason: str) -> None:
+    """Raises MalformedRequest unless it is a reason that the log keeps."""
+    if len(reason) < REASON_LEAST or not is_label(reason, REASON_LIMIT):
+        raise MalformedRequest(f"reason takes {REASON_LEAST} to {REASON_LIMIT} printable characters.", field="reason")

@@ -1,13 +1,16 @@
-"""What there is, for those who may know."""
+"""What there is, for those who may know: the datasets in a person's sight, and the public catalogue (登记) that grants
+are requested from. The catalogue says what was registered, never what was loaded, granted or asked.
+"""
 
 from typing import Any
 
 from policies.roles import Action
-from sandbox.service.access import datasets_of, own_grants, require
+from sandbox.service.access import datasets_of, own_standings, require
 from sandbox.service.amounts import number_text
+from sandbox.service.catalogue_views import OfferSummary, OfferView
 from sandbox.service.enclave import Enclave
 from sandbox.service.views import DatasetSummary, DatasetView
-from sandbox.terms.dataset import Column, Dataset, Table, Type
+from sandbox.terms.dataset import Column, ColumnRole, Dataset, Table, Type
 from sandbox.terms.loss import decimal_text
 from sandbox.terms.moments import date_text, timestamp_text
 from sandbox.terms.people import Person
@@ -17,37 +20,58 @@ from sandbox.terms.refusal import Fault, NotFound
 def visible(enclave: Enclave, actor: Person) -> list[DatasetSummary]:
     """The datasets that the actor may know of, by name."""
     require(enclave, actor, Action.LIST_DATASETS)
-    found = datasets_of(enclave, actor, own_grants(enclave, actor))
+    found = datasets_of(enclave, actor, own_standings(enclave, actor))
     return [_summary(enclave, dataset) for dataset in sorted(found, key=lambda dataset: dataset.name)]
 
 
 def view(enclave: Enclave, actor: Person, name: str) -> DatasetView:
     """One dataset's description. Raises NotFound for unknown and not visible alike."""
     require(enclave, actor, Action.VIEW_DATASET)
-    for dataset in datasets_of(enclave, actor, own_grants(enclave, actor)):
+    for dataset in datasets_of(enclave, actor, own_standings(enclave, actor)):
         if dataset.name == name:
             return dataset_view(enclave, dataset)
     raise NotFound
 
 
+def offered(enclave: Enclave, actor: Person) -> list[OfferSummary]:
+    """Every registered dataset, by name: what grants can be requested for."""
+    require(enclave, actor, Action.LIST_DATASETS)
+    return [OfferSummary(dataset) for dataset in sorted(enclave.ledger.datasets(), key=lambda dataset: dataset.name)]
+
+
+def offer(enclave: Enclave, actor: Person, name: str) -> OfferView:
+    """One registered dataset's public description, without its withheld columns. Raises NotFound."""
+    require(enclave, actor, Action.VIEW_DATASET)
+    found = enclave.ledger.dataset(name)
+    if found is None:
+        raise NotFound("The catalogue has no such dataset.")
+    dataset = found[0]
+    tables = tuple(_table(table, withheld=False) for table in dataset.tables)
+    return OfferView(OfferSummary(dataset), tables, _space(enclave, dataset), decimal_text(dataset.epsilon))
+
+
 def dataset_view(enclave: Enclave, dataset: Dataset) -> DatasetView:
     """The view of a registered dataset."""
-    space = enclave.ledger.space(dataset.unit_space)
-    if space is None:
-        raise Fault
     version = enclave.ledger.version(dataset.name)
     return DatasetView(
         summary=_summary(enclave, dataset),
         tables=tuple(_table(table) for table in dataset.tables),
         version=version.number if version is not None else None,
-        space={
-            "name": space.name,
-            "mode": space.mode.value,
-            "epsilon": decimal_text(space.epsilon),
-            "delta": decimal_text(space.delta),
-        },
+        space=_space(enclave, dataset),
         epsilon=decimal_text(dataset.epsilon),
     )
+
+
+def _space(enclave: Enclave, dataset: Dataset) -> dict[str, str]:
+    space = enclave.ledger.space(dataset.unit_space)
+    if space is None:
+        raise Fault
+    return {
+        "name": space.name,
+        "mode": space.mode.value,
+        "epsilon": decimal_text(space.epsilon),
+        "delta": decimal_text(space.delta),
+    }
 
 
 def _summary(enclave: Enclave, dataset: Dataset) -> DatasetSummary:
@@ -61,14 +85,14 @@ def _summary(enclave: Enclave, dataset: Dataset) -> DatasetSummary:
     )
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: Table, *, withheld: bool = True) -> dict[str, Any]:
     return {
         "name": table.name,
         "unit": table.unit,
         "rows_max": table.rows_max,
         "max_rows_per_unit": table.max_rows_per_unit,
         "max_groups_per_unit": table.max_groups_per_unit,
-        "columns": [_column(column) for column in table.columns],
+        "columns": [_column(column) for column in table.columns if withheld or column.role is not ColumnRole.WITHHELD],
     }
 
 

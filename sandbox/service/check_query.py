@@ -5,19 +5,19 @@ from typing import Any
 from policies.roles import Action
 from sandbox.plan.explain import explain
 from sandbox.privacy.accuracy import expected_error
+from sandbox.review.rule_words import rule_words
 from sandbox.service.amounts import MECHANISMS, cost_view, more_like_this
 from sandbox.service.ask import QueryRequest, Question, ask, is_own
 from sandbox.service.audit import entry, purpose_fact, text_tag
 from sandbox.service.enclave import Enclave
 from sandbox.service.release_clock import slot_ms
+from sandbox.service.ruling import LEVEL
 from sandbox.service.views import Quote
 from sandbox.terms.loss import units_text
 from sandbox.terms.people import Person
 from sandbox.terms.refusal import BudgetInsufficient, Refusal
 
-__all__ = ["LEVEL", "QueryRequest", "check"]
-
-LEVEL = 0.95
+__all__ = ["QueryRequest", "check"]
 
 
 def check(enclave: Enclave, actor: Person, request: QueryRequest) -> Quote:
@@ -77,8 +77,19 @@ def _quote(enclave: Enclave, actor: Person, question: Question) -> Quote:
             if is_own(account.kind)
         ),
         errors=tuple(_error(item) for item in expected_error(plan, question.spec, LEVEL)),
+        policy={"permitted_by": list(question.policies), "bundle": enclave.bundle},
+        review={
+            "outcome": question.ruling.outcome.value,
+            "votes": question.ruling.votes,
+            "reasons": [_rule(rule) for rule in question.ruling.reasons],
+        },
         wait_ms=slot_ms(plan, question.table, enclave.settings.tick_ms, enclave.settings.turns),
     )
+
+
+def _rule(rule: str) -> dict[str, Any]:
+    """A review rule's id, and what it says."""
+    return {"id": rule, "words": {language: rule_words(rule, language) for language in ("en", "zh")}}
 
 
 def _error(item: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,20 @@ the authority on money or answers.
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
+from sandbox.review.rules import Ruling
 from sandbox.service.views import LoadView
-from sandbox.terms.answer import Answer
 
 _KEYS_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the engine gave, as it will be committed, and how the review rules ruled on it."""
+
+    answer: dict[str, Any]
+    ruling: Ruling
 
 
 @dataclass(slots=True)
@@ -28,19 +37,19 @@ class Running:
     slot_ms: int
     settled: threading.Event = field(default_factory=threading.Event)
     _delivered: bool = False
-    _answer: Answer | None = None
+    _measured: Measured | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def deliver(self, answer: Answer | None) -> None:
+    def deliver(self, measured: Measured | None) -> None:
         """What the engine gave; None for any failure. Only the first delivery counts."""
         with self._lock:
             if not self._delivered:
-                self._delivered, self._answer = True, answer
+                self._delivered, self._measured = True, measured
 
-    def outcome(self) -> tuple[bool, Answer | None]:
+    def outcome(self) -> tuple[bool, Measured | None]:
         """Whether the engine has come back, and with what."""
         with self._lock:
-            return self._delivered, self._answer
+            return self._delivered, self._measured
 
 
 class Desk:

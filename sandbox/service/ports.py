@@ -13,7 +13,7 @@ from sandbox.terms.answer import Answer
 from sandbox.terms.dataset import Account, Dataset, UnitSpace, Version
 from sandbox.terms.loss import Loss
 from sandbox.terms.order import LoadOrder, MeasureOrder
-from sandbox.terms.people import Grant, Person
+from sandbox.terms.people import Freeze, Grant, GrantRequest, GrantStanding, Person, PublicKeys, RequestStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,9 @@ class EntryReceipt(Receipt):
 class Reservation:
     """What the reserving transaction takes from every account it touches, and for what.
 
-    `answer_key` names the question (grant, plan digest, data version, asked-for loss); `grant_version` and
-    `grant` are rechecked inside the transaction, as is the idempotency key.
+    `answer_key` names the question (grant, plan digest, data version, asked-for loss); `grant_version` and `grant` are
+    rechecked inside the transaction, with its term, number of uses, revocation, and what is frozen, as is the
+    idempotency key. `key` is the id of the person's registered keys: the answer will be sealed to them.
     """
 
     query: str
@@ -62,6 +63,7 @@ class Reservation:
     answer_key: str
     idempotency_key: str
     body_digest: str
+    key: str
     request: dict[str, Any]
     accepted_at: datetime
     visible_at: datetime
@@ -77,8 +79,8 @@ class QueryState:
 
 @dataclass(frozen=True, slots=True)
 class QueryRecord:
-    """A query as the ledger holds it. `request` is what was asked (sql, purpose, epsilon, quote), opened from its
-    sealed form; `answer` the committed answer document, or None before that and after a forfeit. `entry` is this
+    """A query as the ledger holds it. `request` is what was asked (sql, purpose, epsilon, need, signature, …), opened from
+    its sealed form; `key` names the keys that its answer is sealed to; `answer` the committed answer document, or None before that and after a forfeit. `entry` is this
     query's own, `settled_entry` the one that settled its order: for a reused answer that of the first query."""
 
     id: str
@@ -86,6 +88,7 @@ class QueryRecord:
     person: str
     grant: str
     dataset: str
+    key: str
     state: str
     loss: Loss
     reused: bool
@@ -98,12 +101,77 @@ class QueryRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewOpening:
+    """How the rules ruled on a committed answer. `outcome` is automatic, sampled (out at once, looked at afterwards) or
+    held (until `votes` reviewers have voted: 1 or 2; 0 otherwise). `reasons` name the rules that asked for it, `profile`
+    the profile applied, `digest` binds plan, data version, answer and policy bundle (sandbox.review.binding)."""
+
+    id: str
+    outcome: str
+    votes: int
+    reasons: tuple[str, ...]
+    profile: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoteRecord:
+    """One reviewer's vote. `verdict` is approve or reject; `round` independent, consolidation, third or afterwards;
+    `digest` is what the reviewer saw."""
+
+    review: str
+    reviewer: str
+    human: str
+    organisation: str
+    verdict: str
+    reason: str
+    round: str
+    digest: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRecord:
+    """A review as the ledger holds it, with its votes in order. `author` asked the query. `decision` is approved,
+    rejected, withdrawn or lapsed, None while it is open; automatic and sampled reviews are approved from the start."""
+
+    opening: ReviewOpening
+    query: str
+    order: str
+    author: str
+    human: str
+    organisation: str
+    grant: str
+    dataset: str
+    opened_at: datetime
+    votes: tuple[VoteRecord, ...]
+    decision: str | None
+    decided_entry: int | None
+    released_entry: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRecord:
+    """What left for an order: the sealed bundle's certificate and envelope, exactly as handed out."""
+
+    order: str
+    query: str
+    review: str
+    key: str
+    certificate: dict[str, Any]
+    envelope: bytes
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
 class EntryFilter:
     """Which entries of the log are looked for; None asks for nothing.
 
     `actor` finds what a person did and what the enclave did for them (settling their query); `organisation` is that
-    person's, as enrolled. `decision` is answerable, reserved, committed, forfeited, reused, attached, the code of a
-    refusal, or "refused" for any code. `since` is inclusive, `until` exclusive; `text_tag` is a query text's keyed hash.
+    person's, as enrolled. `decision` is answerable, reserved, committed, forfeited, reused, attached, requested, granted,
+    declined, revoked, frozen, lift-asked, lifted, viewed, approved, rejected, withdrawn, lapsed, released, explained, a vote
+    that decided nothing (approve, reject), the code of a refusal, or "refused" for any code. `since` is inclusive, `until`
+    exclusive; `text_tag` is a query text's keyed hash.
     """
 
     actor: str | None = None
@@ -150,14 +218,35 @@ class Ledger(Protocol):
     def add_version(self, version: Version, entry: Entry) -> Receipt:
         """Make a loaded version the current one."""
 
+    def add_keys(self, keys: PublicKeys, entry: Entry) -> Receipt:
+        """Register a person's public keys; the newest are the current ones. Raises NameTaken for a known id."""
+
+    def add_grant_request(self, request: GrantRequest, entry: Entry) -> Receipt:
+        """Record what an analyst asks for."""
+
+    def decline_grant_request(self, request: str, reason: str, entry: Entry) -> Receipt:
+        """Raises NotFound, AlreadyDecided."""
+
     def add_grant(self, grant: Grant, limits: dict[str, tuple[Loss, Loss]], entry: Entry) -> Receipt:
-        """Record a grant; `limits` maps unit space to (grant limit, analyst limit where the analyst has none yet)."""
+        """Record a grant, which approves its request; `limits` maps unit space to (grant limit, analyst limit where the
+        analyst has none yet). Raises NotFound, AlreadyDecided."""
+
+    def revoke_grant(self, grant: str, reason: str, entry: Entry) -> Receipt:
+        """End a grant for good: from this transaction on it reserves and releases nothing. Raises NotFound, GrantRevoked."""
+
+    def freeze(self, freeze: Freeze, entry: Entry) -> Receipt:
+        """Stop a person, grant or dataset. Raises NotFound, AlreadyDecided (it is frozen already)."""
+
+    def lift(self, freeze: str, officer: Person, reason: str, entry: Entry) -> tuple[Freeze, Receipt]:
+        """One officer's consent to lift. The first is recorded (entry freeze.lift-asked), the second, by another human,
+        ends the freeze (the ledger writes the kind freeze.lifted). Raises NotFound, AlreadyDecided, OwnRequest."""
 
     def reserve(self, reservation: Reservation, entry: Entry) -> tuple[QueryRecord, Receipt]:
         """Debit every account, consume the order id, append the entry, in one transaction.
 
         The same idempotency key with the same body returns the first record and its receipt, spending nothing.
-        Raises: BudgetInsufficient (facts: account, left), GrantNotInForce, IdempotencyKeyReused, AuditUnavailable.
+        Raises: BudgetInsufficient (facts: account, left), GrantNotInForce, GrantRevoked, GrantUsedUp, Frozen, KeysRequired,
+        IdempotencyKeyReused, AuditUnavailable.
         """
 
     def reuse(self, reservation: Reservation, entry: Entry) -> tuple[QueryRecord, Receipt] | None:
@@ -166,8 +255,21 @@ class Ledger(Protocol):
         None where there is no such answer. The same idempotency rules as `reserve`.
         """
 
-    def commit(self, order: str, answer: dict[str, Any], entry: Entry) -> Receipt:
-        """reserved → committed, storing the sealed answer."""
+    def commit(self, order: str, answer: dict[str, Any], review: ReviewOpening, entry: Entry) -> Receipt:
+        """reserved → committed, storing the sealed answer and opening its review. An automatic or sampled review is
+        decided (approved) by this same entry."""
+
+    def vote(self, vote: VoteRecord, seen: int, decision: str | None, entry: Entry) -> Receipt:
+        """Record a vote, and with it the decision it brings about, if any. `seen` is how many votes the caller counted
+        with. Raises NotFound, AlreadyDecided, ReviewChanged (others voted meanwhile)."""
+
+    def close_review(self, review: str, decision: str, entry: Entry) -> Receipt:
+        """End an open review without a vote: withdrawn or lapsed. Raises NotFound, AlreadyDecided."""
+
+    def release(self, release: ReleaseRecord, entry: Entry) -> tuple[ReleaseRecord, Receipt]:
+        """Let an answer out, once: a second call returns the first record. Its review must be approved, its grant
+        not revoked, and neither person, grant nor dataset frozen, in this transaction. `entry` of the record is ignored.
+        Raises: GrantRevoked, Frozen, AuditUnavailable; ValueError without an approving decision."""
 
     def forfeit(self, order: str, entry: Entry) -> Receipt:
         """reserved → forfeited; the loss stays spent."""
@@ -186,7 +288,28 @@ class Ledger(Protocol):
     def version(self, dataset: str) -> Version | None:
         """The current version."""
 
-    def grants(self, analyst: str | None = None) -> Sequence[Grant]: ...
+    def standings(self, analyst: str | None = None) -> Sequence[GrantStanding]:
+        """Grants, all or one analyst's, in the order given, with how each stands now."""
+
+    def standing(self, grant: str) -> GrantStanding | None: ...
+    def grant_requests(self, analyst: str | None = None) -> Sequence[RequestStanding]: ...
+    def grant_request(self, request: str) -> RequestStanding | None: ...
+    def keys(self, person: str) -> Sequence[PublicKeys]:
+        """A person's registered keys, the current ones last."""
+
+    def freezes(self, *, active: bool = True) -> Sequence[Freeze]:
+        """Freezes in force, or (`active` False) all, newest first."""
+
+    def frozen(self, subject: str, name: str) -> bool: ...
+    def review(self, review: str) -> ReviewRecord | None: ...
+    def review_of(self, order: str) -> ReviewRecord | None: ...
+    def reviews(self, *, pending: bool = True, limit: int = 100) -> Sequence[ReviewRecord]:
+        """Open reviews and sampled ones without a vote (`pending`), oldest first; else all, newest first."""
+
+    def release_of(self, order: str) -> ReleaseRecord | None: ...
+    def unreleased(self) -> Sequence[ReviewRecord]:
+        """Approved reviews without a release whose grant is not revoked, oldest first: a crash or a freeze held them up."""
+
     def accounts(
         self, space: str, dataset: str | None = None, grant: str | None = None, analyst: str | None = None
     ) -> Sequence[Account]:

@@ -1,19 +1,35 @@
-"""Looking at queries. What a running one shows is a function of its plan and of the time."""
+"""Looking at queries. What a running one shows is a function of its plan and of the time; what a measured one shows is how
+its review stands."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from policies.roles import Action
 from sandbox.service.access import require
 from sandbox.service.enclave import Enclave
-from sandbox.service.ports import QueryRecord, QueryState
+from sandbox.service.ports import QueryRecord, QueryState, ReviewRecord
+from sandbox.service.release_answer import is_revoked, is_stopped, lapse, release
 from sandbox.service.release_clock import next_slot_ms
 from sandbox.service.views import CostView, QueryView
 from sandbox.terms.loss import units_text
 from sandbox.terms.people import Person, Role
-from sandbox.terms.refusal import NotFound
+from sandbox.terms.refusal import Fault, NotFound
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
+IN_REVIEW, REFUSED, WITHDRAWN, LAPSED, STOPPED = "in-review", "refused", "withdrawn", "lapsed", "stopped"
 WAIT_LIMIT_SECONDS = 60.0
+
+_ENDED = {"rejected": REFUSED, "withdrawn": WITHDRAWN, "lapsed": LAPSED}
+"""Decisions after which nothing is released."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """How a query stands, and its review once there is one that its owner may know of."""
+
+    state: str
+    review: ReviewRecord | None = None
 
 
 def view(enclave: Enclave, actor: Person, query: str) -> QueryView:
@@ -23,10 +39,11 @@ def view(enclave: Enclave, actor: Person, query: str) -> QueryView:
 
 
 def listed(enclave: Enclave, actor: Person) -> list[QueryView]:
-    """The newest queries: an analyst's own, or for an officer everybody's; never their text."""
+    """The newest queries: an analyst's own, or for an officer everybody's; never their text, nor others' need."""
     require(enclave, actor, Action.LIST_QUERIES)
-    owner = None if actor.role is Role.OFFICER else actor.name
-    return [seen(enclave, record) for record in enclave.ledger.queries(owner)]
+    if actor.role is not Role.OFFICER:
+        return [seen(enclave, record) for record in enclave.ledger.queries(actor.name)]
+    return [seen(enclave, record, need="") for record in enclave.ledger.queries(None)]
 
 
 def wait(enclave: Enclave, actor: Person, query: str, seconds: float) -> QueryView:
@@ -47,39 +64,70 @@ def own_record(enclave: Enclave, actor: Person, query: str) -> QueryRecord:
     return record
 
 
-def state_of(enclave: Enclave, record: QueryRecord) -> str:
-    """Running until the settling write; a reservation that nobody holds any more will not be answered."""
-    match record.state:
-        case QueryState.COMMITTED:
-            return DONE
-        case QueryState.RESERVED if enclave.desk.running(record.id) is not None:
-            return RUNNING
-        case _:
-            # Looked up again: it may have been settled between reading the record and asking the desk.
-            now = enclave.ledger.query(record.id)
-            return DONE if now is not None and now.state == QueryState.COMMITTED else FAILED
+def stand_of(enclave: Enclave, record: QueryRecord) -> Stand:
+    """Running until the settling write; a reservation that nobody holds any more will not be answered. A measured query
+    stands as its review does, a reused one as that of the first query.
+
+    Looking does what is due: a review whose grant was revoked lapses, an approved answer that was held up goes out.
+    """
+    if record.state == QueryState.RESERVED:
+        if enclave.desk.running(record.id) is not None:
+            return Stand(RUNNING)
+        # Looked up again: it may have been settled between reading the record and asking the desk.
+        record = enclave.ledger.query(record.id) or record
+    if record.state != QueryState.COMMITTED or record.answer is None:
+        return Stand(FAILED)
+    review = enclave.ledger.review_of(answered_order(record))
+    if review is None:
+        raise Fault
+    review = lapse(enclave, review)
+    return Stand(_reviewed(enclave, review), review)
 
 
-def seen(enclave: Enclave, record: QueryRecord) -> QueryView:
-    """The view of a record."""
-    state = state_of(enclave, record)
+def answered_order(record: QueryRecord) -> str:
+    """The order whose answer a committed query has: for a reused answer that of the first query."""
+    return str(record.answer["answer"]["order"]) if record.answer is not None else record.order
+
+
+def _reviewed(enclave: Enclave, review: ReviewRecord) -> str:
+    if review.released_entry is not None:
+        return DONE
+    if review.decision in _ENDED:
+        return _ENDED[review.decision]
+    if is_revoked(enclave, review):
+        return LAPSED
+    if review.decision is None:
+        return IN_REVIEW
+    if enclave.desk.running(review.query) is not None:
+        return RUNNING  # between the two writes of its slot
+    if release(enclave, review):
+        return DONE
+    return STOPPED if is_stopped(enclave, review) else RUNNING
+
+
+def seen(enclave: Enclave, record: QueryRecord, need: str | None = None) -> QueryView:
+    """The view of a record; `need` is what is shown of its need, by default all."""
+    stand = stand_of(enclave, record)
     visible_at = record.visible_at
-    if state == RUNNING:
+    if stand.state == RUNNING:
         # A late engine moves the answer to the next slot: shown when that slot has come, late or not known to be.
         slot = round((record.visible_at - record.accepted_at) / timedelta(milliseconds=1))
         elapsed = (enclave.clock.now() - record.accepted_at) / timedelta(milliseconds=1)
         visible_at = record.accepted_at + timedelta(milliseconds=next_slot_ms(slot, elapsed))
     return QueryView(
         id=record.id,
-        state=state,
+        state=stand.state,
         dataset=record.dataset,
         purpose=str(record.request["purpose"]),
         epsilon=str(record.request["epsilon"]),
+        need=str(record.request["need"]) if need is None else need,
+        key=record.key,
         reused=record.reused,
         cost=cost_of(record),
         accepted_at=record.accepted_at,
         visible_at=visible_at,
         receipt=enclave.ledger.receipt(record.entry),
+        review=_review_json(stand),
     )
 
 
@@ -92,3 +140,11 @@ def cost_of(record: QueryRecord) -> CostView:
         epsilon=str(record.request["epsilon"]),
         delta=str(record.request["delta"]),
     )
+
+
+def _review_json(stand: Stand) -> dict[str, Any] | None:
+    """None while the query runs, also between the two writes of its slot."""
+    if stand.review is None or stand.state == RUNNING:
+        return None
+    opening = stand.review.opening
+    return {"id": opening.id, "outcome": opening.outcome, "votes_needed": opening.votes}

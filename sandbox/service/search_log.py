@@ -9,11 +9,10 @@ from dataclasses import asdict, replace
 from datetime import datetime
 
 from policies.roles import Action
-from sandbox.proof.books import REASON_LEAST, REASON_LIMIT
 from sandbox.proof.entry import read_entry, time_text
 from sandbox.proof.sealing import unseal
 from sandbox.service.access import require
-from sandbox.service.audit import entry, is_label, stated, text_tag
+from sandbox.service.audit import check_reason, entry, is_label, stated, text_tag
 from sandbox.service.enclave import Enclave
 from sandbox.service.ports import EntryFilter
 from sandbox.service.views import EntryView, FoundView, OpenedView
@@ -69,8 +68,7 @@ def open_sealed(enclave: Enclave, actor: Person, index: int, reason: str) -> Ope
         (nothing was opened), ProofFailed (the sealed text was changed).
     """
     require(enclave, actor, Action.OPEN_ENTRY)
-    if len(reason) < REASON_LEAST or not is_label(reason, REASON_LIMIT):
-        raise MalformedRequest(f"reason takes {REASON_LEAST} to {REASON_LIMIT} printable characters.", field="reason")
+    check_reason(reason)
     _check_there(enclave, index)
     (body,) = enclave.ledger.entries(index, index + 1)
     facts = read_entry(body)["facts"]

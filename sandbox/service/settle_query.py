@@ -1,44 +1,41 @@
 """After the reservation: measure, and settle at a slot of the release clock, never before.
 
-Two jobs a query. One asks the engine and leaves the outcome on the desk. The other wakes at the slots only and settles
-with what is there: so the moment of every write and every visible change follows from plan and time, whether the engine
-was fast, late, dead, or never asked.
+Two jobs a query. One asks the engine, has the review rules rule on what came, and leaves the outcome on the desk. The other
+wakes at the slots only and settles with what is there: so the moment of every write and every visible change follows from
+plan and time, whether the engine was fast, late, dead, or never asked.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
-from sandbox.proof.certificate import sign_certificate
-from sandbox.service.amounts import MECHANISMS
-from sandbox.service.audit import entry, loss_facts
-from sandbox.service.desk import Running
+from ulid import ULID
+
+from sandbox.review.binding import review_digest
+from sandbox.review.profile import Profile
+from sandbox.review.rules import Asked, after
+from sandbox.service import release_answer
+from sandbox.service.audit import entry
+from sandbox.service.desk import Measured, Running
 from sandbox.service.enclave import Enclave
+from sandbox.service.failures import freeze_after_failures
+from sandbox.service.ports import ReviewOpening
 from sandbox.service.release_clock import slots_ms
+from sandbox.service.ruling import draw, intervals
 from sandbox.terms.answer import Answer
 from sandbox.terms.canonical import digest
-from sandbox.terms.loss import Loss
 from sandbox.terms.order import MeasureOrder
-from sandbox.terms.people import Person
 from sandbox.terms.refusal import AuditUnavailable
-
-CERTIFICATE = "sandbox/certificate/v1"
-ASSURANCE = "software"
-"""No attestation by hardware yet: every release says so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """All that settling needs to know of a reserved query. `index` is its reserving entry's place in the log."""
+    """All that settling needs to know of a reserved query: its order, its grant, and what the review rules look at."""
 
     running: Running
     order: MeasureOrder
-    person: Person
     grant: str
     plan_digest: str
-    text_tag: str
-    network: str
-    loss: Loss
-    index: int
+    asked: Asked
+    profile: Profile
 
 
 def dispatch(enclave: Enclave, task: Task) -> None:
@@ -59,16 +56,13 @@ def dispatch(enclave: Enclave, task: Task) -> None:
 
 def measure(enclave: Enclave, task: Task) -> None:
     """Ask the engine. Without the release clock, settle right away."""
-    answer = None
+    measured = None
     try:
-        answer = enclave.compute.measure(task.order)
-        digest(
-            answer.to_json()
-        )  # what cannot be written down and signed is no answer: better known here than at the slot
+        measured = _ruled(enclave, task, enclave.compute.measure(task.order))
     except Exception:  # noqa: BLE001 - whatever went wrong must look the same from outside: forfeited at the slot
-        answer = None
+        measured = None
     finally:
-        task.running.deliver(answer)
+        task.running.deliver(measured)
         if not enclave.settings.clock_on:
             settle_at_once(enclave, task)
 
@@ -80,8 +74,8 @@ def settle_on_time(enclave: Enclave, task: Task) -> None:
     try:
         for slot in slots:
             enclave.clock.sleep_until(running.accepted + slot / 1000)
-            came_back, answer = running.outcome()
-            if (came_back or slot == slots[-1]) and _settle(enclave, task, answer):
+            came_back, measured = running.outcome()
+            if (came_back or slot == slots[-1]) and _settle(enclave, task, measured):
                 return
     finally:
         # Where the ledger could not be written at the last slot, the reservation stays open and paid for.
@@ -96,39 +90,50 @@ def settle_at_once(enclave: Enclave, task: Task) -> None:
         enclave.desk.close(task.running)
 
 
-def _settle(enclave: Enclave, task: Task, answer: Answer | None) -> bool:
-    """Commit or forfeit, at most once; False where the ledger could not be written: nothing changed, try at the next slot."""
+def _ruled(enclave: Enclave, task: Task, answer: Answer) -> Measured:
+    """The answer as it will be committed, and the ruling on it.
+
+    What cannot be written down, signed or ruled on is no answer: better known here than at the slot.
+    """
+    document = {"answer": answer.to_json()}
+    digest(document)
+    drawn = draw(enclave, task.order.id)
+    return Measured(document, after(task.asked, answer, task.profile, drawn, intervals(answer)))
+
+
+def _settle(enclave: Enclave, task: Task, measured: Measured | None) -> bool:
+    """Commit or forfeit, at most once; False where the ledger could not be written: nothing changed, try at the next slot.
+
+    An answer that waits for nobody is released here too, so that everything there is to see of it comes at the slot.
+    """
+    order = task.order.id
     try:
-        if answer is None:
-            enclave.ledger.forfeit(task.order.id, entry(enclave, None, "query.forfeited", {}))
+        if measured is None:
+            enclave.ledger.forfeit(order, entry(enclave, None, "query.forfeited", {}))
         else:
-            document = answer.to_json()
-            certificate = sign_certificate(_certificate(enclave, task, digest(document)), enclave.release_key)
-            stored = {"answer": document, "certificate": certificate}
-            # The ledger states the digest of both in the entry: the log holds which answer left, and under what.
-            enclave.ledger.commit(task.order.id, stored, entry(enclave, None, "query.committed", {}))
+            opening = _opening(enclave, task, measured)
+            enclave.ledger.commit(order, measured.answer, opening, entry(enclave, None, "query.committed", {}))
     except AuditUnavailable:
         return False
+    if measured is None:
+        freeze_after_failures(enclave, task.grant)
+        return True
+    review = enclave.ledger.review_of(order)
+    if review is not None and review.decision is not None:
+        release_answer.release(enclave, review)
     return True
 
 
-def _certificate(enclave: Enclave, task: Task, answer_digest: str) -> dict[str, Any]:
-    settings = enclave.settings
-    return {
-        "format": CERTIFICATE,
-        "query": task.running.query,
-        "order": task.order.id,
-        "text_tag": task.text_tag,
-        "plan_digest": task.plan_digest,
-        "dataset": task.order.dataset,
-        "data_version": task.order.version,
-        "manifest": task.order.manifest,
-        "mechanism": MECHANISMS[task.loss.mode],
-        "loss": loss_facts(task.loss),
-        "grant": task.grant,
-        "answer": answer_digest,
-        "clock": {"tick_ms": settings.tick_ms, "on": settings.clock_on},
-        "assurance": ASSURANCE,
-        "network": task.network,
-        "log": {"index": task.index, "origin": settings.origin},
-    }
+def _opening(enclave: Enclave, task: Task, measured: Measured) -> ReviewOpening:
+    """Made at the slot: the time in its id is that of the slot, not of the engine's return."""
+    ruling = measured.ruling
+    return ReviewOpening(
+        id=f"rr_{ULID.from_datetime(enclave.clock.now())}",
+        outcome=ruling.outcome.value,
+        votes=ruling.votes,
+        reasons=ruling.reasons,
+        profile=task.profile.name,
+        digest=review_digest(
+            task.plan_digest, task.order.version, task.order.manifest, digest(measured.answer), enclave.bundle
+        ),
+    )

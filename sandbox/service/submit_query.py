@@ -1,4 +1,5 @@
-"""The straight line of one query: decide, compile, price, reserve in one transaction, and only then ask the engine.
+"""The straight line of one query: who signed it, decide, compile, price, reserve in one transaction, and only then ask
+the engine.
 
 One question, one draw: while a grant's question is running, asking it again gives the query that runs; once it is
 answered, the stored answer under a new query of no cost. A refusal spends nothing and is in the log; where even that
@@ -14,6 +15,8 @@ from ulid import ULID
 
 from policies.roles import Action
 from sandbox.plan.canonical import plan_json
+from sandbox.proof.signed_grant import check_grant
+from sandbox.service.access import require
 from sandbox.service.ask import QueryRequest, Question, ask, check_form, is_own
 from sandbox.service.audit import entry, purpose_fact, text_tag
 from sandbox.service.desk import Running
@@ -22,16 +25,19 @@ from sandbox.service.ports import EngineStatus, QueryRecord, Reservation
 from sandbox.service.read_query import seen
 from sandbox.service.release_clock import deadline_ms, slot_ms
 from sandbox.service.settle_query import Task, dispatch
+from sandbox.service.signed_request import check_signed, sealed_request
 from sandbox.service.views import QueryView
-from sandbox.terms.loss import Loss, decimal_text
+from sandbox.terms.loss import Loss
 from sandbox.terms.order import MeasureOrder
 from sandbox.terms.people import Grant, Person
 from sandbox.terms.refusal import (
     AuditUnavailable,
     BudgetInsufficient,
     EnclaveBusy,
+    Fault,
     IdempotencyKeyReused,
     MalformedRequest,
+    ProofFailed,
     Refusal,
 )
 
@@ -41,12 +47,13 @@ _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 def submit(enclave: Enclave, actor: Person, request: QueryRequest, idempotency_key: str) -> QueryView:
-    """Reserve and start a query, or say why not.
+    """Reserve and start a query, or say why not. It is signed by a registered key of the actor.
 
     The same key with the same body gives the first query again and spends nothing.
 
     Raises:
         Refusal: nothing was spent, and a query.refused entry says so.
+        Fault: nothing was spent; a grant in the ledger is not the one that was signed.
         AuditUnavailable: nothing was spent; the ledger cannot be written.
     """
     try:
@@ -64,13 +71,16 @@ def submit(enclave: Enclave, actor: Person, request: QueryRequest, idempotency_k
 
 
 def _submit(enclave: Enclave, actor: Person, request: QueryRequest, key: str) -> QueryView:
+    require(enclave, actor, Action.SUBMIT_QUERY)
     if not _KEY.fullmatch(key):
         raise MalformedRequest("Idempotency-Key takes 1 to 128 visible ASCII characters.", field="Idempotency-Key")
     check_form(request)
+    check_signed(enclave, actor, request, key)
     known = _known(enclave, actor, request, key)
     if known is not None:
         return known
     question = ask(enclave, actor, Action.SUBMIT_QUERY, request)
+    _check_grants(enclave, question.grants)
     with enclave.desk.lock:
         answered = _answered(enclave, actor, request, key, question)
     if answered is not None:
@@ -87,6 +97,15 @@ def _submit(enclave: Enclave, actor: Person, request: QueryRequest, key: str) ->
     if task is not None:
         dispatch(enclave, task)
     return seen(enclave, record)
+
+
+def _check_grants(enclave: Enclave, grants: tuple[Grant, ...]) -> None:
+    """Raises Fault where the ledger's row is not the grant that was signed: somebody has edited it."""
+    try:
+        for grant in grants:
+            check_grant(grant, enclave.release_key.verifier)
+    except ProofFailed:
+        raise Fault("A grant in the ledger is not the one that was signed; nothing was run.") from None
 
 
 def _known(enclave: Enclave, actor: Person, request: QueryRequest, key: str) -> QueryView | None:
@@ -126,7 +145,7 @@ def _answered(enclave: Enclave, actor: Person, request: QueryRequest, key: str, 
             return seen(enclave, record)
     for grant in question.grants:
         now = enclave.clock.now()
-        reservation = _reservation(enclave, actor, request, key, question, grant, now)
+        reservation = _reservation(enclave, actor, request, key, question, grant, now, None)
         free = replace(reservation, loss=Loss(reservation.loss.mode, 0), visible_at=now)
         facts = _facts(enclave, request, question)
         found = enclave.ledger.reuse(free, entry(enclave, actor, "query.reused", facts, now))
@@ -149,13 +168,13 @@ def _reserve(
     """The one transaction that spends, and what is to be done then; no task where the key was known to the ledger."""
     grant = question.grants[0]
     monotonic, now = enclave.clock.monotonic(), enclave.clock.now()
-    reservation = _reservation(enclave, actor, request, key, question, grant, now)
+    reservation = _reservation(enclave, actor, request, key, question, grant, now, engine)
     facts = _facts(enclave, request, question)
     first = _slot_ms(enclave, question)
     running = Running(reservation.query, actor.name, reservation.answer_key, monotonic, first)
     enclave.desk.open(running)  # before the ledger has it, so that nobody ever sees it reserved and not running
     try:
-        record, receipt = enclave.ledger.reserve(reservation, entry(enclave, actor, "query.reserved", facts, now))
+        record, _ = enclave.ledger.reserve(reservation, entry(enclave, actor, "query.reserved", facts, now))
     except BudgetInsufficient as refusal:
         enclave.desk.close(running)
         raise _own_business(refusal) from None
@@ -176,17 +195,7 @@ def _reserve(
         reserved=reservation.loss,
         deadline_ms=deadline_ms(first),
     )
-    return record, Task(
-        running=running,
-        order=order,
-        person=actor,
-        grant=grant.id,
-        plan_digest=question.plan_digest,
-        text_tag=str(facts["text_tag"]),
-        network=engine.network,
-        loss=reservation.loss,
-        index=receipt.index,
-    )
+    return record, Task(running, order, grant.id, question.plan_digest, question.asked, question.profile)
 
 
 def _reservation(
@@ -197,6 +206,7 @@ def _reservation(
     question: Question,
     grant: Grant,
     now: datetime,
+    engine: EngineStatus | None,
 ) -> Reservation:
     slot = timedelta(milliseconds=_slot_ms(enclave, question))
     return Reservation(
@@ -211,13 +221,8 @@ def _reservation(
         answer_key=question.answer_key(grant),
         idempotency_key=key,
         body_digest=request.body_digest,
-        request={
-            "sql": request.sql,
-            "purpose": request.purpose,
-            "epsilon": question.epsilon,
-            "space": question.space.name,
-            "delta": decimal_text(question.space.delta_conversion),
-        },
+        key=request.key,
+        request=sealed_request(enclave, request, key, question, engine),
         accepted_at=now,
         visible_at=now + slot,
     )

@@ -6,12 +6,6 @@ from typing import Any
 
 from sandbox.proof.entry import time_text
 from sandbox.service.ports import EntryReceipt, FoundEntry, Receipt
-from sandbox.terms.people import Grant, Person
-
-
-def person_json(person: Person) -> dict[str, Any]:
-    """A person without credentials."""
-    return {"name": person.name, "organisation": person.organisation, "role": person.role.value}
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
@@ -79,29 +73,6 @@ class LoadView:
 
 
 @dataclass(frozen=True, slots=True)
-class GrantView:
-    """A grant as its holder, stewards and officers see it."""
-
-    grant: Grant
-    epsilon: str
-
-    def to_json(self) -> dict[str, Any]:
-        grant = self.grant
-        return {
-            "id": grant.id,
-            "version": grant.version,
-            "analyst": grant.analyst,
-            "organisation": grant.organisation,
-            "datasets": list(grant.datasets),
-            "purpose": grant.purpose,
-            "epsilon": self.epsilon,
-            "not_before": time_text(grant.not_before),
-            "not_after": time_text(grant.not_after),
-            "given_by": grant.given_by,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class AccountView:
     """An account of the caller. Amounts are decimals of ρ or ε by `mode`; the two last are the ε at the space's δ."""
 
@@ -148,6 +119,8 @@ class Quote:
     cost: CostView
     accounts: tuple[dict[str, Any], ...]
     errors: tuple[dict[str, Any], ...]
+    policy: dict[str, Any]
+    review: dict[str, Any]
     wait_ms: int
 
     def to_json(self) -> dict[str, Any]:
@@ -164,6 +137,8 @@ class Quote:
             "cost": self.cost.to_json(),
             "accounts": list(self.accounts),
             "errors": list(self.errors),
+            "policy": self.policy,
+            "review": self.review,
             "wait_ms": self.wait_ms,
             "spent": "0",
         }
@@ -171,18 +146,22 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class QueryView:
-    """A submitted query. While it is running this is a function of the plan and the time alone."""
+    """A submitted query. While it is running this is a function of the plan and the time alone; `review` is None until
+    its slot. `need` is empty for all but its owner."""
 
     id: str
     state: str
     dataset: str
     purpose: str
     epsilon: str
+    need: str
+    key: str
     reused: bool
     cost: CostView
     accepted_at: datetime
     visible_at: datetime
     receipt: Receipt
+    review: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -191,37 +170,28 @@ class QueryView:
             "dataset": self.dataset,
             "purpose": self.purpose,
             "epsilon": self.epsilon,
+            "need": self.need,
+            "key": self.key,
             "reused": self.reused,
             "cost": self.cost.to_json(),
             "accepted_at": time_text(self.accepted_at),
             "visible_at": time_text(self.visible_at),
             "receipt": receipt_json(self.receipt),
+            "review": self.review,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseView:
-    """A noisy answer with what proves it: certificate, and receipts of the entry that settled its order and of the
-    query's own entry, which reserved the loss or reused the answer."""
+    """A released answer of the caller's: the sealed bundle with its certificate and receipts, and what it cost."""
 
     id: str
-    answer: dict[str, Any]
-    certificate: dict[str, Any]
-    receipt: EntryReceipt
-    reserved_receipt: EntryReceipt
+    bundle: dict[str, Any]
     cost: CostView
     reused: bool
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "answer": self.answer,
-            "certificate": self.certificate,
-            "receipt": entry_receipt_json(self.receipt),
-            "reserved_receipt": entry_receipt_json(self.reserved_receipt),
-            "cost": self.cost.to_json(),
-            "reused": self.reused,
-        }
+        return self.bundle | {"id": self.id, "cost": self.cost.to_json(), "reused": self.reused}
 
 
 @dataclass(frozen=True, slots=True)

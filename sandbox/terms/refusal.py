@@ -13,6 +13,7 @@ text outside, detail in the operator's log only.
     │   ├── NotAffordable    what it may cost            (409, exit 5)
     │   ├── NotLoadable      descriptions and files      (422, exit 2)
     │   └── NotNow           state and time              (409/503, exit 6)
+    ├── Withheld             a decision after the data was measured; the loss stays spent (403, exit 3)
     ├── ProofFailed          a log or certificate that does not verify (exit 8)
     └── Fault                the enclave's own failure   (500/503, exit 1)
 """
@@ -108,6 +109,12 @@ class NotNow(Refusal):
     status, exit_code = 503, 6
 
 
+class Withheld(SandboxError):
+    """A noisy answer that does not leave. It was measured, so the fact `spent` says what it cost."""
+
+    status, exit_code = 403, 3
+
+
 # -- the request itself ------------------------------------------------------------------------------------------------
 
 
@@ -144,6 +151,14 @@ class IdempotencyKeyReused(NotWellFormed):
     advice_zh = "新请求请使用新的键。"
 
 
+class NeedMissing(NotWellFormed):
+    code = "need-missing"
+    title = "This data asks for the need behind every query."
+    title_zh = "查询此数据须说明使用需要。"
+    advice = "Say in a sentence or two what the answer is needed for (--need)."
+    advice_zh = "请用一两句话说明需要该结果的原因（--need）。"
+
+
 class RequestTooLarge(NotWellFormed):
     code = "request-too-large"
     status = 413
@@ -170,6 +185,14 @@ class SignInRequired(NotSignedIn):
     title_zh = "请求未携带有效令牌。"
     advice = "Sign in, or ask the administrator for a new token."
     advice_zh = "请登录，或向管理员申请新令牌。"
+
+
+class SignatureInvalid(NotSignedIn):
+    code = "signature-invalid"
+    title = "The submission is not signed by a registered key of yours."
+    title_zh = "提交内容未由您登记的密钥签名。"
+    advice = "Submit with the client on the machine that holds your keys, or register new keys."
+    advice_zh = "请在保存密钥的机器上用客户端提交，或登记新的密钥。"
 
 
 class PassphraseWrong(NotWellFormed):
@@ -215,6 +238,63 @@ class GrantNotInForce(NotPermitted):
     title_zh = "您的授权当前未生效。"
     advice = "Check the term of the grant, or request a new one."
     advice_zh = "请检查授权期限，或申请新的授权。"
+
+
+class GrantRevoked(NotPermitted):
+    code = "grant-revoked"
+    title = "Your grant was revoked."
+    title_zh = "您的授权已被撤销。"
+    advice = "Ask the steward why, or request a new grant."
+    advice_zh = "请向数据管理员了解原因，或申请新的授权。"
+
+
+class GrantTooNarrow(NotPermitted):
+    code = "grant-too-narrow"
+    title = "No single grant of yours covers everything this query uses."
+    title_zh = "您没有一项授权能覆盖此查询用到的全部内容。"
+    advice = "Ask for what one grant covers, or request a wider grant."
+    advice_zh = "请只查询单项授权范围内的内容，或申请更大的授权范围。"
+
+
+class KeysRequired(NotPermitted):
+    code = "keys-required"
+    title = "You have not registered keys yet: answers are sealed to them."
+    title_zh = "您尚未登记密钥；答案将用该密钥加密。"
+    advice = "Run `sandbox login` again on your machine, or `sandbox key register`."
+    advice_zh = "请在您的机器上重新运行 `sandbox login`，或运行 `sandbox key register`。"
+
+
+class RoleConflict(NotPermitted):
+    code = "role-conflict"
+    status = 409
+    title = "One person may not hold these roles together."
+    title_zh = "同一人不得同时担任这些角色。"
+    advice = "Enrol another person for this role."
+    advice_zh = "请由其他人员担任此角色。"
+
+
+class OwnRequest(NotPermitted):
+    code = "own-request"
+    title = "Nobody decides on what they asked for themselves."
+    title_zh = "任何人不得审批自己提出的事项。"
+    advice = "Leave the decision to somebody else."
+    advice_zh = "请由其他人员作出决定。"
+
+
+class Frozen(NotPermitted):
+    code = "frozen"
+    title = "A security officer has frozen this."
+    title_zh = "安全员已冻结此对象。"
+    advice = "Ask the security officer; two of them can lift the freeze."
+    advice_zh = "请联系安全员；须由两名安全员共同解除冻结。"
+
+
+class CoreGrade(NotPermitted):
+    code = "core-grade"
+    title = "Data of the core grade never leaves."
+    title_zh = "核心数据不得出域。"
+    advice = "Use data of another grade."
+    advice_zh = "请使用其他级别的数据。"
 
 
 # -- what can be asked -------------------------------------------------------------------------------------------------
@@ -378,6 +458,14 @@ class LossTooLarge(NotAffordable):
     advice_zh = "请降低 epsilon。"
 
 
+class GrantUsedUp(NotAffordable):
+    code = "grant-used-up"
+    title = "The grant's number of uses is used up."
+    title_zh = "授权的使用次数已用完。"
+    advice = "Request a new grant."
+    advice_zh = "请申请新的授权。"
+
+
 # -- descriptions and files --------------------------------------------------------------------------------------------
 
 
@@ -436,6 +524,33 @@ class AnswerPending(NotNow):
     advice_zh = "请稍后再试。"
 
 
+class ReviewPending(NotNow):
+    code = "review-pending"
+    status = 409
+    title = "The answer waits for review."
+    title_zh = "答案正在等待审核。"
+    advice = "Ask again later; reviewers have been asked to look at it."
+    advice_zh = "请稍后再试；审核人员将处理。"
+
+
+class ReviewChanged(NotNow):
+    code = "review-changed"
+    status = 409
+    title = "The review is not what you saw: somebody voted, or what it is about has changed."
+    title_zh = "审核内容已变化：有人已投票，或审核对象已改变。"
+    advice = "Look at the review again, then vote."
+    advice_zh = "请重新查看后再投票。"
+
+
+class AlreadyDecided(NotNow):
+    code = "already-decided"
+    status = 409
+    title = "This has been decided already."
+    title_zh = "此事项已有决定。"
+    advice = "Nothing remains to be done."
+    advice_zh = "无需再次处理。"
+
+
 class EnclaveBusy(NotNow):
     code = "enclave-busy"
     title = "The enclave is busy."
@@ -466,6 +581,33 @@ class AuditUnavailable(NotNow):
     title_zh = "账本无法写入，因此不执行任何操作。"
     advice = "Try again later; the operator must look at the ledger's storage."
     advice_zh = "请稍后重试；运营人员须检查账本存储。"
+
+
+# -- measured, and not let out -----------------------------------------------------------------------------------------
+
+
+class ReleaseRefused(Withheld):
+    code = "release-refused"
+    title = "Review has refused this release; its loss stays spent."
+    title_zh = "审核未通过，结果不予发布；其隐私损失已计入。"
+    advice = "The reviewers' reason is with the query; ask a different question, or ask them."
+    advice_zh = "审核理由附在查询中；请调整问题，或与审核人员沟通。"
+
+
+class ReleaseWithdrawn(Withheld):
+    code = "release-withdrawn"
+    title = "You withdrew this release; its loss stays spent."
+    title_zh = "您已撤回此发布申请；其隐私损失已计入。"
+    advice = "The same question gives the same, withdrawn, answer."
+    advice_zh = "相同的问题仍对应此已撤回的答案。"
+
+
+class ReleaseLapsed(Withheld):
+    code = "release-lapsed"
+    title = "The grant was revoked before the release; its loss stays spent."
+    title_zh = "授权在发布之前已被撤销；其隐私损失已计入。"
+    advice = "Request a new grant."
+    advice_zh = "请申请新的授权。"
 
 
 # -- proofs and faults -------------------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from ledger_writer import PLENTY, commit, open_sqlite, reservation, reserved, seed, spent
+from ledger_writer import PLENTY, STEPS, commit, entry, open_sqlite, reservation, reserved, seed, spent
 
 from sandbox.adapters import books
+from sandbox.terms.refusal import Frozen
 
 CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate", "write", "openat", "unlink", "fallocate")
 ACTIONS = ("signal=KILL", "error=EIO", "error=ENOSPC")
@@ -57,7 +58,7 @@ def check(folder: Path, said: list[list[str]], code: int, *, fresh: bool = False
     books.verify(ledger)
     assert all(index < ledger.size() for index in acknowledged)
     if code == 0 and not fresh:
-        assert len(acknowledged) == 3
+        assert len(acknowledged) == STEPS
     for words in said:
         if words[0] == "unavailable":
             size, money = int(words[1]), int(words[2])
@@ -67,6 +68,15 @@ def check(folder: Path, said: list[list[str]], code: int, *, fresh: bool = False
     assert {account.spent.units for account in ledger.accounts("patients", "clinic", "g-ann", "ann")} <= {10, 20}
     for record in ledger.unsettled():
         assert record.answer is None
+    for review in ledger.reviews(pending=False):
+        assert len(review.votes) == 2 or review.decision != "approved" or review.opening.outcome != "held"
+        assert (ledger.release_of(review.order) is not None) == (review.released_entry is not None)
+    if ledger.frozen("dataset", "clinic"):
+        with pytest.raises(Frozen):
+            ledger.reserve(reservation("frozen"), reserved("frozen"))
+        for officer in {"olga", "omar"} - {ledger.freezes()[0].lift_asked_by}:
+            said = entry("freeze.lift-asked", actor=officer)
+            ledger.lift("f1", ledger.person(officer), "It was nothing.", said)
     name = f"after-{ledger.size()}"
     ledger.reserve(reservation(name), reserved(name))
     assert spent(ledger)["space"] in (20, 30)
@@ -81,7 +91,10 @@ def _copy(seeded: Path, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize(("call", "turn"), [("pwrite64", 3), ("pwrite64", 17), ("fdatasync", 1), ("fdatasync", 2)])
+@pytest.mark.parametrize(
+    ("call", "turn"),
+    [("pwrite64", 3), ("pwrite64", 17), *(("fdatasync", turn) for turn in range(1, STEPS + 1))],  # one sync a step
+)
 def test_a_fault_at_some_calls_leaves_no_half_state(
     seeded: Path, tmp_path: Path, call: str, turn: int, action: str
 ) -> None:
@@ -96,7 +109,7 @@ def test_a_fault_at_some_calls_leaves_no_half_state(
 def test_control_without_a_fault_all_is_acknowledged(seeded: Path, tmp_path: Path) -> None:
     folder = _copy(seeded, tmp_path / "one")
     met, said, code = inject(folder, "pwrite64", "signal=KILL", 60_000)
-    assert (met, len(said), code) == (False, 3, 0)
+    assert (met, len(said), code) == (False, STEPS, 0)
     check(folder, said, code)
 
 

@@ -47,7 +47,7 @@ def _lost(ledger: Any, acknowledged: list[tuple[int, str]]) -> list[int]:
 
 
 def _kill_many(tmp_path: Path, kills: int, chance: random.Random) -> None:
-    killed = entries = interrupted = 0
+    killed = entries = interrupted = released = halfway = 0
     folder = None
     for turn in range(kills):
         if folder is None or turn % 10 == 1:
@@ -61,15 +61,22 @@ def _kill_many(tmp_path: Path, kills: int, chance: random.Random) -> None:
         assert _lost(ledger, acknowledged) == []
         for record in ledger.queries(limit=10_000):
             assert (record.answer is not None) == (record.state == "committed")
+        for review in ledger.reviews(pending=False, limit=10_000):
+            assert (ledger.release_of(review.order) is not None) == (review.released_entry is not None)
+            assert review.released_entry is None or review.decision == "approved"
+        released += any(review.released_entry for review in ledger.reviews(pending=False))
+        halfway += bool(ledger.unreleased() or ledger.reviews())
         entries += len(acknowledged)
         interrupted += bool(ledger.unsettled())
-        seeded = bool(ledger.grants())
+        seeded = bool(ledger.standings())
         ledger.close()
         if not seeded:
             folder = None  # killed while it was being made: nothing more can be written there
     assert killed >= kills * 0.9
     assert entries > kills, "the kills met a writer at work"
     assert interrupted, "some kill fell between a reservation and its settlement"
+    assert released, "some answers had left"
+    assert halfway, "some kill fell between a review's opening and the release"
 
 
 def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:

@@ -94,15 +94,27 @@ def run(code: str, **names: object) -> dict[str, Any]:
     return space
 
 
-def test_the_readme_s_snippet_runs(enclave: Enclave, rand_hie: Path) -> None:
+def test_the_readme_s_snippets_run(
+    enclave: Enclave, rand_hie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The analyst requests and, once the steward has approved, asks: with keys of their own, in a folder of their own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     description = (DOCS / "tutorial" / "rand-hie.toml").read_text("utf-8").replace("rand-hie", "readme-hie")
     enclave.load(description, {"years": rand_hie})
-    enclave.analyst("readme-ann", org="acme", datasets=["readme-hie"], purpose="health-research", epsilon="5")
-    (snippet,) = blocks(README, "python")
-    code = snippet.replace("rand-hie", "readme-hie").replace("http://127.0.0.1:8440", enclave.url)
-    assert code.count("…") == 1
-    release = run(code.replace("…", enclave.token("readme-ann")))["release"]
+    enclave.person("readme-ann", org="acme", role="analyst")
+    asking, using = (
+        block.replace("rand-hie", "readme-hie").replace("http://127.0.0.1:8440", enclave.url)
+        for block in blocks(README, "python")
+    )
+    assert asking.count("…") == 1
+    names = run(asking.replace("…", enclave.token("readme-ann")))
+    steward = enclave.steward("health-bureau")
+    (request,) = [item for item in steward.grant_requests() if item["datasets"] == ["readme-hie"]]
+    steward.approve_grant(request["id"])
+    release = run(using, **{name: names[name] for name in ("sandbox", "ann")})["release"]
     assert len(release.to_pylist()) == 5
+    assert (tmp_path / "release.json").exists()
 
 
 def test_the_testing_page_s_snippet_runs(

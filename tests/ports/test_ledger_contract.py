@@ -9,18 +9,25 @@ from typing import Any
 import pytest
 from ledger_world import (
     ADAPTERS,
+    ROLES,
     SPACE,
     T0,
     a_grant,
+    a_request,
+    add_analyst,
     add_dataset,
     add_grant,
     add_person,
+    add_request,
     an_answer,
     commit,
     description,
     entry,
     forfeit,
+    give_grant,
+    keys_of,
     loss,
+    opening,
     reservation,
     reserved,
     reused,
@@ -29,7 +36,7 @@ from ledger_world import (
     token,
 )
 
-from sandbox.adapters import books
+from sandbox.adapters import books, stated_facts
 from sandbox.proof.entry import read_entry
 from sandbox.terms.canonical import digest
 from sandbox.terms.dataset import UnitSpace, Version
@@ -68,15 +75,15 @@ def last_facts(ledger: Any) -> dict[str, Any]:
 def test_records_come_back_as_they_were_given(ledger: Any) -> None:
     ann = Person("ann", "acme", Role.ANALYST)
     assert ledger.person("ann") == ann
-    assert ledger.people() == [ann]
+    assert [person.name for person in ledger.people()] == ["ann", *ROLES]
     assert ledger.person_by_token(token("ann")) == ann
     assert ledger.person_by_token(token("bob")) is None
     assert ledger.dataset("clinic") == (parse_description(description("clinic")), description("clinic"))
     assert [dataset.name for dataset in ledger.datasets()] == ["clinic"]
     assert ledger.space("patients") == SPACE
     assert ledger.version("clinic") == Version("clinic", 1, "ab" * 32)
-    assert ledger.grants() == [a_grant()] == ledger.grants("ann")
-    assert ledger.grants("bob") == []
+    assert [standing.grant for standing in ledger.standings()] == [a_grant()]
+    assert ledger.keys("ann") == [keys_of("ann")]
     assert [account.kind for account in ledger.accounts("patients", "clinic", "g-ann", "ann")] == [
         "space",
         "dataset",
@@ -86,7 +93,21 @@ def test_records_come_back_as_they_were_given(ledger: Any) -> None:
     assert [account.kind for account in ledger.accounts("patients")] == ["space"]
 
 
-@pytest.mark.parametrize("ask", ["person", "dataset", "space", "version", "query"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        "person",
+        "dataset",
+        "space",
+        "version",
+        "query",
+        "standing",
+        "grant_request",
+        "review",
+        "review_of",
+        "release_of",
+    ],
+)
 def test_what_is_not_there_is_none(ledger: Any, ask: str) -> None:
     assert getattr(ledger, ask)("nowhere") is None
 
@@ -95,8 +116,12 @@ def test_a_name_is_taken_once(ledger: Any) -> None:
     size = ledger.size()
     with pytest.raises(NameTaken):
         add_person(ledger, "ann")
+    add_request(ledger, a_request(name="r-2"))
     with pytest.raises(NameTaken):
-        add_grant(ledger, a_grant())
+        give_grant(ledger, a_grant(request="r-2"))
+    size = ledger.size()
+    with pytest.raises(NameTaken):
+        add_request(ledger)
     with pytest.raises(DatasetExists):
         add_dataset(ledger)
     assert ledger.size() == size
@@ -142,22 +167,27 @@ def test_a_second_grant_keeps_the_analysts_account(ledger: Any) -> None:
 
 def test_a_grant_names_what_exists_and_limits_for_it(ledger: Any) -> None:
     with pytest.raises(NotFound):
-        add_grant(ledger, a_grant("bob", "g-bob"))
+        add_request(ledger, a_request("bob", "r-bob"))
     with pytest.raises(NotFound):
-        add_grant(ledger, a_grant(name="g-2", datasets=("nowhere",)))
+        add_request(ledger, a_request(name="r-2", datasets=("nowhere",)))
+    with pytest.raises(NotFound):
+        give_grant(ledger, a_grant(name="g-2"))
+    add_request(ledger, a_request(name="r-2"))
     with pytest.raises(ValueError, match="no others"):
-        ledger.add_grant(a_grant(name="g-2"), {}, entry("grant.given"))
+        ledger.add_grant(a_grant(name="g-2"), {}, entry("grant.given", actor="bureau"))
 
 
 def test_amounts_beyond_the_database_are_refused(ledger: Any) -> None:
+    add_request(ledger, a_request(name="r-2"))
     with pytest.raises(ValueError, match="9e18"):
-        add_grant(ledger, a_grant(name="g-2"), limit=9 * 10**18 + 1)
+        give_grant(ledger, a_grant(name="g-2"), limit=9 * 10**18 + 1)
     add_grant(ledger, a_grant(name="g-3"), limit=9 * 10**18)
 
 
 def test_an_entry_cannot_pose_as_a_change(ledger: Any) -> None:
-    with pytest.raises(ValueError, match="with the record"):
-        ledger.append(entry("query.committed", {"order": "o1"}))
+    for kind in stated_facts.RECORD_KINDS:
+        with pytest.raises(ValueError, match="with the record"):
+            ledger.append(entry(kind, {"order": "o1"}))
     with pytest.raises(ValueError, match=r"query\.reserved"):
         ledger.reserve(reservation(), entry("query.checked"))
 
@@ -173,13 +203,14 @@ def test_a_reservation_debits_four_accounts_and_states_itself(ledger: Any) -> No
     assert record.request == reservation().request
     assert (record.accepted_at, record.visible_at) == (reservation().accepted_at, reservation().visible_at)
     facts = last_facts(ledger)
-    assert {name: facts[name] for name in ("query", "order", "person", "grant", "dataset", "space")} == {
+    assert {name: facts[name] for name in ("query", "order", "person", "grant", "dataset", "space", "key")} == {
         "query": "q1",
         "order": "o1",
         "person": "ann",
         "grant": "g-ann",
         "dataset": "clinic",
         "space": "patients",
+        "key": keys_of("ann").id,
     }
     assert facts["loss"] == {"mode": "zcdp", "units": "10", "delta": "3"}
     assert facts["plan_tag"] == "p1", "the caller's facts stay"
@@ -281,8 +312,7 @@ def test_a_retry_is_answered_even_when_the_grant_is_over_and_the_money_spent(led
 
 
 def test_a_key_belongs_to_one_body_and_one_person(ledger: Any) -> None:
-    add_person(ledger, "bob")
-    add_grant(ledger, a_grant("bob", "g-bob"))
+    add_analyst(ledger, "bob")
     ledger.reserve(reservation(1), reserved())
     for call, said in ((ledger.reserve, reserved()), (ledger.reuse, reused())):
         with pytest.raises(IdempotencyKeyReused):
@@ -299,7 +329,15 @@ def test_a_committed_answer_comes_back(ledger: Any) -> None:
     receipt = commit(ledger, "o1")
     record = ledger.query("q1")
     assert (record.state, record.settled_entry, record.answer) == ("committed", receipt.index, an_answer("o1"))
-    stated = {"query": "q1", "order": "o1", "answer": digest(an_answer("o1"))}
+    review = {
+        "id": "rr-o1",
+        "outcome": "automatic",
+        "votes": 0,
+        "reasons": [],
+        "profile": "general",
+        "digest": opening("o1").digest,
+    }
+    stated = {"query": "q1", "order": "o1", "answer": digest(an_answer("o1")), "review": review}
     assert last_facts(ledger) == stated | {"salt": last_facts(ledger)["salt"]}
     assert ledger.unsettled() == []
 
@@ -369,8 +407,7 @@ def test_a_reused_query_cannot_be_settled(ledger: Any) -> None:
 
 
 def test_queries_are_listed_newest_first(ledger: Any) -> None:
-    add_person(ledger, "bob")
-    add_grant(ledger, a_grant("bob", "g-bob"))
+    add_analyst(ledger, "bob")
     for number in range(5):
         ledger.reserve(reservation(number), reserved(number))
     ledger.reserve(reservation(9, person="bob", grant="g-bob"), reserved(9))

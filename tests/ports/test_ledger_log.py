@@ -108,7 +108,14 @@ def test_everything_is_there_after_closing(adapter: str, tmp_path: Path) -> None
     first.reserve(reservation(1), reserved(1))
     commit(first, "o1")
     first.reserve(reservation(2), reserved(2))
-    kept = (first.checkpoint(), first.entries(0, 99), first.queries(), first.unsettled(), spent(first), first.grants())
+    kept = (
+        first.checkpoint(),
+        first.entries(0, 99),
+        first.queries(),
+        first.unsettled(),
+        spent(first),
+        first.standings(),
+    )
     first.close()
     with pytest.raises(AuditUnavailable):
         first.append(note(0))
@@ -122,7 +129,7 @@ def test_everything_is_there_after_closing(adapter: str, tmp_path: Path) -> None
         again.queries(),
         again.unsettled(),
         spent(again),
-        again.grants(),
+        again.standings(),
     )
     again.close()
 

@@ -7,10 +7,40 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_world import ADAPTERS, a_grant, add_grant, entry, loss, open_sqlite, reservation, reserved, seed, spent
+from ledger_world import (
+    ADAPTERS,
+    a_grant,
+    a_vote,
+    add_grant,
+    commit,
+    entry,
+    freeze,
+    held,
+    lift,
+    loss,
+    open_sqlite,
+    release,
+    reservation,
+    reserved,
+    reused,
+    revoke,
+    seed,
+    spent,
+    vote,
+)
 
 from sandbox.adapters import books
-from sandbox.terms.refusal import BudgetInsufficient
+from sandbox.proof.books_votes import Ballot, standing
+from sandbox.proof.entry import read_entry
+from sandbox.terms.refusal import (
+    AlreadyDecided,
+    BudgetInsufficient,
+    Frozen,
+    GrantRevoked,
+    GrantUsedUp,
+    OwnRequest,
+    ReviewChanged,
+)
 
 PROCESSES = 8
 TRIES = 20
@@ -56,6 +86,77 @@ def _naive(adapter: str, folder: Path, number: int, gate: Any, results: Any) -> 
             granted += 1
     connection.close()
     results.put(granted)
+
+
+def _user(adapter: str, folder: Path, number: int, gate: Any, results: Any) -> None:
+    """Asks new and old questions under a grant of `USES` uses."""
+    ledger = ADAPTERS[adapter](folder)
+    gate.wait()
+    used = 0
+    for turn in range(TRIES):
+        name = f"{number}-{turn}"
+        try:
+            if turn % 2:
+                ledger.reserve(reservation(name, 1), reserved(name))
+            else:
+                ledger.reuse(reservation(name, answer_key="question 0"), reused(name))
+            used += 1
+        except GrantUsedUp:
+            pass
+    ledger.close()
+    results.put(used)
+
+
+def _voter(adapter: str, folder: Path, number: int, gate: Any, results: Any) -> None:
+    """Two reviewers, each in four places at once, look and vote until the review is decided."""
+    ledger = ADAPTERS[adapter](folder)
+    name = ("rita", "ron")[number % 2]
+    gate.wait()
+    cast = 0
+    for _ in range(50):
+        review = ledger.review("rr-o1")
+        if review.decision is not None:
+            break
+        mine = a_vote("rr-o1", name)
+        ballots = [Ballot(old.human, old.verdict, old.round, old.digest) for old in (*review.votes, mine)]
+        decision = standing(2, ballots)[1] if name not in [old.reviewer for old in review.votes] else None
+        try:
+            vote(ledger, "rr-o1", name, decision=decision, seen=len(review.votes))
+            cast += 1
+        except (ReviewChanged, AlreadyDecided):
+            pass
+    ledger.close()
+    results.put(cast)
+
+
+def _lifter(adapter: str, folder: Path, number: int, gate: Any, results: Any) -> None:
+    """One officer in eight places at once."""
+    ledger = ADAPTERS[adapter](folder)
+    gate.wait()
+    try:
+        lift(ledger, "olga")
+        results.put(1)
+    except OwnRequest:
+        results.put(0)
+    ledger.close()
+
+
+def _releaser(adapter: str, folder: Path, number: int, gate: Any, results: Any) -> None:
+    """Releases every answer in turn, while process 0 revokes the grant and process 1 freezes it, somewhere between."""
+    ledger = ADAPTERS[adapter](folder)
+    gate.wait()
+    out = []
+    for turn in range(TRIES):
+        try:
+            if number < 2:
+                if turn == TRIES // 4:
+                    revoke(ledger) if number == 0 else freeze(ledger)
+                continue
+            out.append(release(ledger, turn)[0].entry)
+        except (GrantRevoked, Frozen):
+            break
+    ledger.close()
+    results.put(out)
 
 
 def _race(worker: Callable[..., None], adapter: str, folder: Path) -> list[Any]:
@@ -105,6 +206,71 @@ def test_retries_from_eight_processes_are_one_debit(adapter: str, tmp_path: Path
     books.verify(ledger)
     assert len(set(seen)) == 1
     assert (spent(ledger)["space"], len(ledger.queries())) == (1, 1)
+    ledger.close()
+
+
+USES = 60
+
+
+@pytest.mark.parametrize("adapter", sorted(ADAPTERS))
+def test_eight_processes_use_a_grant_exactly_as_often_as_it_allows(adapter: str, tmp_path: Path) -> None:
+    ledger = ADAPTERS[adapter](tmp_path)
+    seed(ledger, uses=USES + 1)
+    ledger.reserve(reservation(0), reserved(0))
+    commit(ledger, "o0")
+    ledger.close()
+    used = _race(_user, adapter, tmp_path)
+    ledger = ADAPTERS[adapter](tmp_path)
+    books.verify(ledger)
+    assert (sum(used), ledger.standing("g-ann").used) == (USES, USES + 1)
+    assert any(query.reused for query in ledger.queries(limit=USES)), "both kinds of use met the end"
+    ledger.close()
+
+
+@pytest.mark.parametrize("adapter", sorted(ADAPTERS))
+def test_two_votes_at_once_are_two_votes_and_one_decision(adapter: str, tmp_path: Path) -> None:
+    ledger = ADAPTERS[adapter](tmp_path)
+    seed(ledger)
+    held(ledger)
+    ledger.close()
+    cast = _race(_voter, adapter, tmp_path)
+    ledger = ADAPTERS[adapter](tmp_path)
+    books.verify(ledger)
+    review = ledger.review("rr-o1")
+    assert sum(cast) == 2
+    assert (sorted(old.reviewer for old in review.votes), review.decision) == (["rita", "ron"], "approved")
+    ledger.close()
+
+
+@pytest.mark.parametrize("adapter", sorted(ADAPTERS))
+def test_one_officer_eight_times_is_one_consent(adapter: str, tmp_path: Path) -> None:
+    ledger = ADAPTERS[adapter](tmp_path)
+    seed(ledger)
+    freeze(ledger)
+    ledger.close()
+    assert sum(_race(_lifter, adapter, tmp_path)) == 1
+    ledger = ADAPTERS[adapter](tmp_path)
+    books.verify(ledger)
+    assert ledger.frozen("grant", "g-ann")
+    ledger.close()
+
+
+@pytest.mark.parametrize("adapter", sorted(ADAPTERS))
+def test_nothing_leaves_after_the_revocation_or_the_freeze(adapter: str, tmp_path: Path) -> None:
+    ledger = ADAPTERS[adapter](tmp_path)
+    seed(ledger)
+    for number in range(TRIES):
+        ledger.reserve(reservation(number), reserved(number))
+        commit(ledger, f"o{number}")
+    ledger.close()
+    _race(_releaser, adapter, tmp_path)
+    ledger = ADAPTERS[adapter](tmp_path)
+    books.verify(ledger)
+    kinds = [read_entry(body)["kind"] for body in ledger.entries(0, ledger.size())]
+    stop = min(kinds.index("grant.revoked"), kinds.index("freeze.set"))
+    out = [index for index, kind in enumerate(kinds) if kind == "release.released"]
+    assert all(index < stop for index in out), "whoever comes second in the log, comes too late"
+    assert len(out) == sum(ledger.release_of(f"o{number}") is not None for number in range(TRIES))
     ledger.close()
 
 

@@ -11,16 +11,24 @@ from hypothesis import strategies as st
 from ledger_world import (
     ADAPTERS,
     T0,
-    a_grant,
+    a_request,
+    add_analyst,
     add_dataset,
-    add_grant,
-    add_person,
+    add_request,
+    approve,
+    close_review,
     commit,
+    decline,
     entry,
     forfeit,
+    freeze,
+    held,
+    lift,
+    release,
     reservation,
     reserved,
     reused,
+    revoke,
     seed,
 )
 
@@ -33,9 +41,8 @@ from sandbox.service.ports import EntryFilter
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     opened = ADAPTERS[request.param](tmp_path)
     seed(opened)
-    add_person(opened, "bob")
     add_dataset(opened, "dentist")
-    add_grant(opened, a_grant("bob", "g-bob", ("clinic", "dentist")))
+    add_analyst(opened, "bob", ("clinic", "dentist"))
     for number in range(3):
         opened.reserve(reservation(number), reserved(number))
     commit(opened, "o0")
@@ -65,14 +72,15 @@ def test_without_words_every_entry_newest_first(ledger: Any) -> None:
 
 def test_each_word(ledger: Any) -> None:
     asked = ["query.attached", "query.reused", "query.forfeited", "query.committed", *["query.reserved"] * 3]
-    assert kinds(ledger, actor="ann") == asked
-    assert kinds(ledger, actor="bob") == ["query.refused"]
-    assert kinds(ledger, organisation="acme") == ["query.refused", *asked]
+    given = ["grant.given", "grant.requested"]
+    begun = [*given, "keys.registered"]
+    assert kinds(ledger, actor="ann") == [*asked, *begun]
+    assert kinds(ledger, actor="bob") == ["query.refused", *begun]
+    assert kinds(ledger, organisation="acme") == ["query.refused", *asked, *begun, *begun]
     assert kinds(ledger, organisation="nowhere") == []
-    assert kinds(ledger, dataset="dentist") == ["grant.given", "dataset.registered"]
+    assert kinds(ledger, dataset="dentist") == [*given, "dataset.registered"]
     assert kinds(ledger, dataset="dentist clinic") == []
-    told = ["query.refused", *asked, "grant.given", "grant.given"]
-    assert kinds(ledger, purpose="research") == told
+    assert kinds(ledger, purpose="research") == ["query.refused", *asked, *given, *given]
     assert kinds(ledger, kind="query.forfeited") == kinds(ledger, decision="forfeited") == ["query.forfeited"]
     assert kinds(ledger, decision="reserved") == ["query.reserved"] * 3
     assert kinds(ledger, decision="refused") == kinds(ledger, decision="unknown-table") == ["query.refused"]
@@ -94,6 +102,70 @@ def test_what_the_enclave_settles_is_found_by_who_asked(ledger: Any) -> None:
     assert found.at == T0
 
 
+WHAT_FOLLOWS = [
+    # newest first: kind, actor, person concerned, decision
+    ("policy.explained", "olga", "olga", "explained"),
+    ("freeze.lifted", "omar", "ann", "lifted"),
+    ("freeze.lift-asked", "olga", "ann", "lift-asked"),
+    ("grant.revoked", "bureau", "ann", "revoked"),
+    ("freeze.set", "olga", "ann", "frozen"),
+    ("grant.declined", "bureau", "ann", "declined"),
+    ("grant.requested", "ann", "ann", "requested"),
+    ("review.closed", "ann", "ann", "withdrawn"),
+    ("query.committed", "enclave", "ann", "committed"),
+    ("query.reserved", "ann", "ann", "reserved"),
+    ("release.released", "enclave", "ann", "released"),
+    ("review.voted", "ron", "ann", "approved"),
+    ("review.voted", "rita", "ann", "approve"),
+    ("review.viewed", "rita", "ann", "viewed"),
+    ("query.committed", "enclave", "ann", "committed"),
+    ("query.reserved", "ann", "ann", "reserved"),
+]
+
+
+def test_each_later_entry_is_found_by_whom_and_what_it_concerns(ledger: Any) -> None:
+    start = ledger.size()
+    review = held(ledger, 5)
+    ledger.append(entry("review.viewed", {"review": review}, actor="rita"))
+    approve(ledger, review)
+    release(ledger, 5)
+    close_review(ledger, held(ledger, 6))
+    add_request(ledger, a_request(name="r-2"))
+    decline(ledger, "r-2")
+    freeze(ledger)
+    revoke(ledger)
+    lift(ledger, "olga")
+    lift(ledger, "omar")
+    ledger.append(entry("policy.explained", {"dataset": "clinic", "purpose": "research"}, actor="olga"))
+    found = [item for item in seen(ledger) if item.index >= start]
+    assert [(item.kind, item.actor, item.person, item.decision) for item in found] == WHAT_FOLLOWS
+    assert {(item.datasets, item.purpose) for item in found} == {(("clinic",), "research")}
+    assert {item.text_tag for item in found if item.kind.startswith(("review", "release", "query"))} == {"t5", "t6"}
+    assert kinds(ledger, decision="refused") == ["query.refused"], "no other decision is a refusal"
+    assert kinds(ledger, decision="approved") == ["review.voted"]
+    assert kinds(ledger, actor="ann", kind="release.released") == ["release.released"]
+    books.verify(ledger)
+
+
+@pytest.mark.parametrize(
+    ("subject", "name", "person", "datasets", "purpose"),
+    [
+        ("person", "bob", "bob", (), None),
+        ("dataset", "dentist", "olga", ("dentist",), None),
+        ("grant", "g-bob", "bob", ("clinic", "dentist"), "research"),
+    ],
+)
+def test_a_freeze_is_found_by_what_it_stops(
+    ledger: Any, subject: str, name: str, person: str, datasets: tuple[str, ...], purpose: str | None
+) -> None:
+    freeze(ledger, subject, name)
+    lift(ledger, "omar")
+    for item in seen(ledger, limit=2):
+        assert (item.datasets, item.purpose) == (datasets, purpose)
+        assert item.person == person
+    books.verify(ledger)
+
+
 def test_pages(ledger: Any) -> None:
     whole = seen(ledger)
     assert seen(ledger, limit=3) == whole[:3]
@@ -107,9 +179,25 @@ def test_words_are_data_not_sql(ledger: Any) -> None:
             assert seen(ledger, **{name: word}) == []
 
 
-WORDS = st.sampled_from(["query.refused", "unknown-table", "clinic", "ann", "q0", "q1", "g-ann", "", "x y"])
+WORDS = st.sampled_from(
+    ["query.refused", "unknown-table", "clinic", "ann", "q0", "q1", "g-ann", "r-ann", "f1", "rr-o0", "", "x y"]
+)
+THINGS = [
+    "dataset",
+    "datasets",
+    "query",
+    "grant",
+    "review",
+    "freeze",
+    "request",
+    "purpose",
+    "code",
+    "verdict",
+    "decision",
+]
+THINGS += ["text_tag", "person", "subject", "name", "analyst"]
 FACTS = st.dictionaries(
-    st.sampled_from(["dataset", "datasets", "query", "grant", "purpose", "code", "verdict", "text_tag", "person"]),
+    st.sampled_from(THINGS),
     WORDS | st.integers(0, 3) | st.none() | st.lists(WORDS, max_size=2),
 )
 

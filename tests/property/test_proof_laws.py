@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_logs import KEY, lived
+from made_lives import lived
+from made_logs import KEY
 
+from sandbox.proof.books import Books
 from sandbox.proof.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from sandbox.proof.entry import entry_bytes, read_entry, read_time, time_text
 from sandbox.proof.log_export import verify_export
@@ -46,6 +48,11 @@ json_values = st.recursive(
     max_leaves=20,
 )
 names = st.text("abcdefghijklmnopqrstuvwxyz./-0123456789", min_size=1, max_size=40)
+
+
+ENTRIES = [read_entry(data) for data in lived().entries]
+VALUES = [value for entry in ENTRIES for value in entry["facts"].values()]
+"""Values that are lawful somewhere."""
 
 
 @settings(deadline=None)
@@ -135,6 +142,23 @@ def test_any_bytes_are_refused_by_unsealing(key, data):
             except ProofFailed:
                 continue
             raise AssertionError("nobody sealed this")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, len(ENTRIES) - 1), st.data())
+def test_any_value_of_any_fact_is_lawful_or_refused(place, data):
+    """The books are total: whatever a fact holds, they go on or name the entry where they stop."""
+    entry = ENTRIES[place]
+    name = data.draw(st.sampled_from([*entry["facts"], "more"]))
+    value = data.draw(json_values | st.sampled_from(VALUES))
+    changed = [*ENTRIES]
+    changed[place] = {**entry, "facts": {**entry["facts"], name: value}}
+    books = Books()
+    try:
+        for index, taken in enumerate(changed):
+            books.take(index, taken)
+    except ProofFailed as found:
+        assert found.facts["entry"] >= place
 
 
 LIVED = lived().data()

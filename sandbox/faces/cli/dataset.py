@@ -2,12 +2,11 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import click
 
 from sandbox.client.inbox import in_inbox
-from sandbox.faces.cli.plain import neutral
+from sandbox.faces.cli.described import show_description
 from sandbox.faces.cli.signed_in import signed_in
 from sandbox.faces.cli.talk import Talk
 from sandbox.faces.cli.verb import Noun
@@ -21,7 +20,7 @@ def dataset() -> None:
 @dataset.command("list")
 @click.pass_obj
 def list_datasets(talk: Talk) -> None:
-    """The datasets you may know of."""
+    """The datasets you may use; `sandbox catalogue list` has those to request."""
     with signed_in() as connection:
         found = connection.datasets()
     columns = ("name", "title", "grade", "steward", "unit_space", "loaded")
@@ -35,16 +34,7 @@ def view(talk: Talk, name: str) -> None:
     """Tables, columns, bounds and public keys of a dataset."""
     with signed_in() as connection:
         found = connection.dataset(name)
-    columns = ("table", "column", "type", "role", "keys", "bounds", "granularity", "max_length")
-    rows = [
-        [table["name"], column["name"], *(column.get(part) for part in columns[2:])]
-        for table in found.get("tables", [])
-        for column in table.get("columns", [])
-    ]
-    if not talk.as_json:
-        for line in _summary(found):
-            talk.line(line)
-    talk.table(columns, rows, found)
+    show_description(talk, found)
 
 
 @dataset.command("register")
@@ -91,19 +81,3 @@ def load(talk: Talk, name: str, files: tuple[str, ...], inbox: Path | None) -> N
     talk.note("loaded", number=version.get("version", ""))
     columns = ("dataset", "version", "manifest")
     talk.table(columns, [[version.get(column) for column in columns]], version)
-
-
-def _summary(found: dict[str, Any]) -> list[str]:
-    space = found.get("space") or {}
-    terms = f"{space.get('mode')}, epsilon {space.get('epsilon')}, delta {space.get('delta')}"
-    version = f"version {found.get('version') or 'none'}"
-    lines = [
-        f"{found.get('name')}: {found.get('title')} ({found.get('grade')}, steward {found.get('steward')})",
-        f"unit space {space.get('name')}: {terms}; this dataset: epsilon {found.get('epsilon')}; {version}",
-    ]
-    lines += [
-        f"table {table.get('name')}: unit {table.get('unit')}, at most {table.get('rows_max')} rows, "
-        f"{table.get('max_rows_per_unit')} a unit in {table.get('max_groups_per_unit')} groups"
-        for table in found.get("tables", [])
-    ]
-    return [neutral(line) for line in lines]

@@ -1,9 +1,10 @@
 """Quotes and releases as a person reads them."""
 
+from collections.abc import Mapping, Sequence
 from math import floor, inf, log10
 from typing import Any
 
-from sandbox.client.query import Quote, error_words
+from sandbox.client.quote import Quote, error_words, review_words
 from sandbox.client.release import Release
 from sandbox.faces.cli.talk import Talk
 from sandbox.terms.dataset import KeyValue
@@ -44,6 +45,7 @@ def quote_lines(talk: Talk, quote: Quote) -> list[tuple[str, str]]:
     lines += [
         (talk.word("error"), words) for words in (error_words(error, talk.language) for error in quote.errors) if words
     ]
+    lines += [(talk.word("review"), words) for words in review_words(quote.review, talk.language)]
     lines.append((talk.word("wait"), talk.word("wait-words", ms=quote.wait_ms)))
     return lines
 
@@ -64,29 +66,43 @@ def show_release(talk: Talk, release: Release) -> None:
     if not talk.wants_table:
         talk.table(release.columns, [list(row.values()) for row in rows], document)
         return
+    columns, cells, figures = answer_cells(talk, release.columns, rows, intervals)
+    talk.table(columns, cells, document, figures)
+
+
+def answer_cells(
+    talk: Talk,
+    names: Sequence[str],
+    rows: Sequence[Mapping[str, KeyValue | float]],
+    intervals: Mapping[str, Sequence[Sequence[float]]],
+) -> tuple[list[str], list[list[object]], list[int]]:
+    """Titles, cells and the numbers of the columns of figures: each noisy value beside its interval."""
     columns: list[str] = []
     figures: list[int] = []
-    for name in release.columns:
+    for name in names:
         if name in intervals:
             figures += [len(columns), len(columns) + 1]
         columns += [name, talk.word("interval")] if name in intervals else [name]
-    decimals = {name: _decimals(pairs) for name, pairs in intervals.items()}
+    decimals = {
+        name: 0 if all(isinstance(row[name], int) for row in rows) else _decimals(pairs)
+        for name, pairs in intervals.items()
+    }
     cells: list[list[object]] = []
     for number, row in enumerate(rows):
         line: list[object] = []
-        for name in release.columns:
+        for name in names:
             if name not in intervals:
                 line.append(row[name])
                 continue
             value, low, high = (_figure(figure, decimals[name]) for figure in (row[name], *intervals[name][number]))
             line += [value, f"{low} … {high}"]
         cells.append(line)
-    talk.table(columns, cells, document, figures)
+    return columns, cells, figures
 
 
-def _decimals(pairs: list[tuple[float, float]]) -> int:
+def _decimals(pairs: Sequence[Sequence[float]]) -> int:
     """Decimals to show: three digits of the widest interval, since noise leaves no more of a value meaningful."""
-    width = max((high - low for low, high in pairs), default=0.0)
+    width = max((float(high) - float(low) for low, high in pairs), default=0.0)
     return min(9, max(0, 2 - floor(log10(width)))) if 0 < width < inf else 0
 
 

@@ -8,13 +8,44 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from sandbox.faces.http import about, datasets, entries, grants, log, people, queries, reference
+from sandbox.faces.http import (
+    about,
+    catalogue,
+    datasets,
+    entries,
+    freezes,
+    grant_requests,
+    grants,
+    keys,
+    log,
+    people,
+    policy,
+    queries,
+    reference,
+    reviews,
+)
 from sandbox.faces.http.edge import Edge
 from sandbox.faces.http.problems import from_status, problem_response
 from sandbox.faces.http.state import MAX_WAITING, Face
 from sandbox.service.enclave import Enclave
 from sandbox.terms.refusal import MalformedRequest, SandboxError
 from sandbox.terms.version import VERSION
+
+PARTS = (
+    about,
+    people,
+    keys,
+    catalogue,
+    datasets,
+    grant_requests,
+    grants,
+    queries,
+    reviews,
+    freezes,
+    policy,
+    log,
+    entries,
+)
 
 
 def create_app(enclave: Enclave, ready: Callable[[], str], *, hosts: Collection[str] = ()) -> FastAPI:
@@ -33,7 +64,7 @@ def create_app(enclave: Enclave, ready: Callable[[], str], *, hosts: Collection[
         redirect_slashes=False,
     )
     app.state.face = Face(enclave, ready, CapacityLimiter(MAX_WAITING))
-    for part in (about, people, datasets, grants, queries, log, entries):
+    for part in PARTS:
         app.include_router(part.router)
     app.openapi = reference.document_of(app)  # type: ignore[method-assign]  # FastAPI's documented way
     app.add_exception_handler(SandboxError, _refused)

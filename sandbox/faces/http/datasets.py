@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse, Response
 
-from sandbox.faces.http.incoming import Caller, DatasetName, FaceHere, LoadId, body_of, only
+from sandbox.faces.http.incoming import Caller, FaceHere, body_of, only
+from sandbox.faces.http.paths import DatasetName, LoadId
 from sandbox.faces.http.reference import takes
 from sandbox.faces.http.schemas import LoadVersion, RegisterDataset
 from sandbox.service import catalogue, load_dataset, register_dataset
@@ -16,8 +17,9 @@ router = APIRouter(prefix="/v1", tags=["datasets"], dependencies=[Depends(only()
 @router.post("/datasets", summary="Register a description", status_code=201, openapi_extra=takes(RegisterDataset))
 def register(
     face: FaceHere, person: Caller, body: Annotated[RegisterDataset, Depends(body_of(RegisterDataset))]
-) -> dict[str, Any]:
-    return register_dataset.register(face.enclave, person, body.description, body.file).to_json()
+) -> Response:
+    view = register_dataset.register(face.enclave, person, body.description, body.file).to_json()
+    return JSONResponse(view, status_code=201, headers={"Location": f"/v1/datasets/{view['name']}"})
 
 
 @router.get("/datasets", summary="Datasets you may know of")

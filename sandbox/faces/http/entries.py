@@ -4,7 +4,6 @@ Searching and opening write an entry of their own, so they need an enclave that 
 the enclave is sealed.
 """
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -29,8 +28,8 @@ def search(
 ) -> dict[str, Any]:
     wanted = EntryFilter(
         **body.model_dump(exclude={"since", "until", "text", "before", "limit"}),
-        since=_moment(body.since),
-        until=_moment(body.until),
+        since=schemas.utc(body.since) if body.since is not None else None,
+        until=schemas.utc(body.until) if body.until is not None else None,
     )
     limit = search_log.PAGE if body.limit is None else body.limit
     return search_log.search(face.enclave, person, wanted, text=body.text, before=body.before, limit=limit).to_json()
@@ -54,7 +53,3 @@ def open_sealed(
     body: Annotated[schemas.OpenEntry, Depends(body_of(schemas.OpenEntry))],
 ) -> dict[str, Any]:
     return search_log.open_sealed(face.enclave, person, index_number(index, "index"), body.reason).to_json()
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text is not None else None

@@ -1,4 +1,4 @@
-"""What every route asks of a request before the service is called: who, which names, which body, which answer form."""
+"""What every route asks of a request before the service is called: who, which body, which answer form."""
 
 import asyncio
 import re
@@ -12,14 +12,12 @@ from sandbox.faces.http.problems import BodyTooSlow, MediaTypeNotTaken, NotAccep
 from sandbox.faces.http.state import Face
 from sandbox.service import identity
 from sandbox.terms.people import Person
-from sandbox.terms.refusal import IdempotencyKeyRequired, MalformedRequest, NotFound, SignInRequired
+from sandbox.terms.refusal import IdempotencyKeyRequired, MalformedRequest, SignInRequired
 
 MAX_WAIT_SECONDS = 60
 BODY_SECONDS = 30
 
 _BEARER = re.compile(r"Bearer ([\x21-\x7e]{8,512})", re.IGNORECASE)
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
-_ID = re.compile(r"[a-z]{1,8}_[0-9A-Za-z]{1,64}")
 _KEY = re.compile(r"[A-Za-z0-9._:-]{8,128}")
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?=$|[,;\s])")
 
@@ -76,32 +74,6 @@ def body_of(model: type[schemas.BodyT]) -> Callable[[Request], Awaitable[schemas
         return schemas.read(model, strict_json.parse(body))
 
     return read_body
-
-
-def dataset_name(name: str) -> str:
-    """The dataset of the path; a name that no dataset can have is not found like any other."""
-    return _checked(_NAME, name)
-
-
-def load_id(load: str) -> str:
-    """The load of the path."""
-    return _checked(_ID, load)
-
-
-def query_id(query: str) -> str:
-    """The query of the path."""
-    return _checked(_ID, query)
-
-
-DatasetName = Annotated[str, Depends(dataset_name)]
-LoadId = Annotated[str, Depends(load_id)]
-QueryId = Annotated[str, Depends(query_id)]
-
-
-def _checked(pattern: re.Pattern[str], text: str) -> str:
-    if pattern.fullmatch(text) is None:
-        raise NotFound
-    return text
 
 
 def index_number(text: str | None, where: str) -> int:

@@ -8,7 +8,6 @@ from sandbox.faces.http.incoming import Caller, FaceHere, body_of, only
 from sandbox.faces.http.reference import takes
 from sandbox.faces.http.schemas import EnrolPerson
 from sandbox.service import people
-from sandbox.terms.people import Person
 
 router = APIRouter(prefix="/v1", tags=["people"], dependencies=[Depends(only())])
 
@@ -17,14 +16,18 @@ router = APIRouter(prefix="/v1", tags=["people"], dependencies=[Depends(only())]
 def enrol(
     face: FaceHere, person: Caller, body: Annotated[EnrolPerson, Depends(body_of(EnrolPerson))]
 ) -> dict[str, Any]:
-    enrolled, token = people.enrol(face.enclave, person, body.name, body.organisation, body.role)
-    return _shown(enrolled) | {"token": token}
+    enrolled, token = people.enrol(
+        face.enclave, person, body.name, body.organisation, body.role, identity=body.identity or ""
+    )
+    return {
+        "name": enrolled.name,
+        "organisation": enrolled.organisation,
+        "role": enrolled.role.value,
+        "identity": enrolled.identity,
+        "token": token,
+    }
 
 
-@router.get("/me", summary="Who you are")
-def me(person: Caller) -> dict[str, Any]:
-    return _shown(person)
-
-
-def _shown(person: Person) -> dict[str, Any]:
-    return {"name": person.name, "organisation": person.organisation, "role": person.role.value}
+@router.get("/me", summary="Who you are, your keys, and whether you are frozen")
+def me(face: FaceHere, person: Caller) -> dict[str, Any]:
+    return people.me(face.enclave, person).to_json()

@@ -15,9 +15,9 @@ from sandbox.terms.refusal import (
     MalformedRequest,
     NotFound,
     NotNow,
+    NotSignedIn,
     RequestTooLarge,
     SandboxError,
-    SignInRequired,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -83,7 +83,7 @@ def problem_response(
     """The response that says `error`: its document, plus where it happened and under which request id."""
     document: dict[str, Any] = error.problem() | {"instance": path, "request_id": request_id}
     extra = dict(headers or {})
-    if isinstance(error, SignInRequired):
+    if isinstance(error, NotSignedIn):
         extra["WWW-Authenticate"] = "Bearer"
     if error.status == 503 and isinstance(error, NotNow):
         extra["Retry-After"] = str(RETRY_AFTER_SECONDS)

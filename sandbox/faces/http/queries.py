@@ -7,14 +7,16 @@ from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from sandbox.faces.http.incoming import Caller, FaceHere, QueryId, SpendingKey, WaitSeconds, body_of, only, required
+from sandbox.faces.http.incoming import Caller, FaceHere, SpendingKey, WaitSeconds, body_of, only, required
+from sandbox.faces.http.paths import QueryId
 from sandbox.faces.http.reference import takes
-from sandbox.faces.http.schemas import AskQuery
+from sandbox.faces.http.schemas import AskQuery, Nothing
 from sandbox.faces.http.state import Face
-from sandbox.service import check_query, read_query, read_release, submit_query
+from sandbox.service import check_query, read_query, read_release, review_desk, submit_query
 from sandbox.service.ask import QueryRequest
 from sandbox.service.views import QueryView
 from sandbox.terms.people import Person
+from sandbox.terms.refusal import MalformedRequest
 
 router = APIRouter(prefix="/v1", tags=["queries"], dependencies=[Depends(only())])
 
@@ -27,11 +29,20 @@ async def ask(
     key: SpendingKey,
     seconds: WaitSeconds,
 ) -> Response:
-    request = QueryRequest(sql=body.sql, purpose=body.purpose, epsilon=body.epsilon)
+    request = QueryRequest(
+        sql=body.sql,
+        purpose=body.purpose,
+        epsilon=body.epsilon,
+        need=body.need or "",
+        key=body.key or "",
+        signature=body.signature or "",
+    )
     if body.dry_run:
         quote = await run_in_threadpool(check_query.check, face.enclave, person, request)
         return JSONResponse(quote.to_json())
-    view = await run_in_threadpool(submit_query.submit, face.enclave, person, request, required(key))
+    idempotency_key = required(key)
+    _check_signed(body)
+    view = await run_in_threadpool(submit_query.submit, face.enclave, person, request, idempotency_key)
     view = await _waited(face, person, view, seconds)
     return JSONResponse(view.to_json(), status_code=202, headers={"Location": f"/v1/queries/{view.id}"})
 
@@ -47,9 +58,28 @@ async def one(face: FaceHere, person: Caller, query: QueryId, seconds: WaitSecon
     return (await _waited(face, person, view, seconds)).to_json()
 
 
-@router.get("/releases/{query}", summary="What left for one query")
+@router.post(
+    "/queries/{query}/withdrawal",
+    summary="Take back a query whose answer waits for review",
+    description="The loss stays spent. A review ends once, so a second call is refused by its state: no retry key is needed.",
+    openapi_extra=takes(Nothing),
+)
+def withdraw(
+    face: FaceHere, person: Caller, query: QueryId, _: Annotated[Nothing, Depends(body_of(Nothing))]
+) -> dict[str, Any]:
+    return review_desk.withdraw(face.enclave, person, query).to_json()
+
+
+@router.get("/releases/{query}", summary="What left for one query: sealed to your keys, with its proofs")
 def release(face: FaceHere, person: Caller, query: QueryId) -> dict[str, Any]:
     return read_release.release(face.enclave, person, query).to_json()
+
+
+def _check_signed(body: AskQuery) -> None:
+    missing = [name for name, value in (("key", body.key), ("signature", body.signature)) if value is None]
+    if missing:
+        names = " and ".join(missing)
+        raise MalformedRequest(f"{names} must come with a query that is to run: it is signed.", fields=missing)
 
 
 async def _waited(face: Face, person: Person, view: QueryView, seconds: int) -> QueryView:

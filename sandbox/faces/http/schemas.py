@@ -1,4 +1,4 @@
-"""The request bodies, field by field. Pydantic lives here alone: strict types, no unknown fields, bounded texts.
+"""The request bodies, field by field: strict types, no unknown fields, bounded texts.
 
 A validation error never repeats what was sent: pydantic's `input` and `ctx` are dropped, and a field is named only
 where its name is plain.
@@ -7,54 +7,14 @@ where its name is plain.
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
-from unicodedata import category, is_normalized
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sandbox.faces.http import fields
 from sandbox.terms.refusal import MalformedRequest
 
-_NAME = r"^[a-z][a-z0-9-]{0,62}$"
-_PERSON = r"^[a-z0-9][a-z0-9._@-]{0,62}$"
 _PLAIN_FIELD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DECIMAL_ADVICE = 'must be a decimal in a string, such as "0.5": JSON numbers are not exact'
-
-
-def _line(text: str) -> str:
-    """One line of visible text in Unicode's composed form: nothing that looks like something else, no control codes."""
-    if not is_normalized("NFC", text):
-        raise PydanticCustomError("text_form", "is not in Unicode normal form C")
-    if any(category(character) in {"Cc", "Cf", "Zl", "Zp", "Cn", "Co"} for character in text):
-        raise PydanticCustomError("text_form", "holds control or invisible characters")
-    if text != text.strip():
-        raise PydanticCustomError("text_form", "begins or ends with a space")
-    return text
-
-
-def _document(text: str) -> str:
-    if any(category(character) == "Cc" and character not in "\t\n\r" for character in text):
-        raise PydanticCustomError("text_form", "holds control characters")
-    return text
-
-
-def _moment(text: str) -> str:
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise PydanticCustomError("moment", "must carry an offset, such as Z")
-        moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise PydanticCustomError("moment", "must be a time of RFC 3339, such as 2026-12-31T00:00:00Z") from None
-    return text
-
-
-Name = Annotated[str, StringConstraints(strict=True, pattern=_NAME)]
-PersonName = Annotated[str, StringConstraints(strict=True, pattern=_PERSON)]
-Line = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200), AfterValidator(_line)]
-Document = Annotated[str, StringConstraints(strict=True, min_length=1), AfterValidator(_document)]
-Decimal = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=64)]
-Moment = Annotated[str, StringConstraints(strict=True, max_length=40), AfterValidator(_moment)]
-Index = Annotated[int, Field(strict=True, ge=0, lt=10**15)]
 
 
 class Body(BaseModel):
@@ -64,58 +24,145 @@ class Body(BaseModel):
 
 
 class EnrolPerson(Body):
-    name: PersonName
-    organisation: Line
-    role: Annotated[str, StringConstraints(strict=True, pattern="^(administrator|steward|analyst|officer)$")]
+    """`identity` says which human holds the credentials; left out where the name alone does."""
+
+    name: fields.PersonName
+    organisation: fields.Line
+    role: fields.RoleName
+    identity: fields.Line | None = None
+
+
+class RegisterKeys(Body):
+    """Public halves of new key pairs (32 bytes each), and signatures (64 bytes) that prove possession of the private
+    ones: `proof` by the new signing key, `rotation` by the one registered before, where there is one."""
+
+    sealing: fields.PublicKey
+    signing: fields.PublicKey
+    proof: fields.Signature
+    rotation: fields.Signature | None = None
 
 
 class RegisterDataset(Body):
-    description: Document
-    file: Line = "description.toml"
+    description: fields.Document
+    file: fields.Line = "description.toml"
 
 
 class LoadVersion(Body):
-    files: Annotated[dict[str, Line], Field(min_length=1, max_length=100)]
+    files: Annotated[dict[str, fields.Line], Field(min_length=1, max_length=100)]
 
 
-class GiveGrant(Body):
-    analyst: PersonName
-    datasets: Annotated[list[Name], Field(min_length=1, max_length=100)]
-    purpose: Line
-    epsilon: Decimal
-    not_before: Moment | None = None
-    not_after: Moment
+class RequestGrant(Body):
+    """What is left out is asked for as widely as the catalogue offers it; `uses` left out is without limit."""
+
+    datasets: fields.Datasets
+    tables: fields.Tables | None = None
+    columns: fields.Columns | None = None
+    aggregates: fields.Aggregates | None = None
+    purpose: fields.Line
+    epsilon: fields.Decimal
+    uses: fields.Uses | None = None
+    not_before: fields.Moment | None = None
+    not_after: fields.Moment
+    reason: fields.Reason
+
+
+class ApproveRequest(Body):
+    """What is left out is granted as requested; what is given may only be narrower, and the review only stricter."""
+
+    epsilon: fields.Decimal | None = None
+    uses: fields.Uses | None = None
+    tables: fields.Tables | None = None
+    columns: fields.Columns | None = None
+    aggregates: fields.Aggregates | None = None
+    not_before: fields.Moment | None = None
+    not_after: fields.Moment | None = None
+    review: fields.DutyName | None = None
+
+
+class Reasoned(Body):
+    """An act that takes a reason and nothing else; the log keeps it."""
+
+    reason: fields.Reason
 
 
 class AskQuery(Body):
-    sql: Document
-    purpose: Line
-    epsilon: Decimal
+    """`key` names the registered keys that the answer is sealed to, `signature` is made with them over the submission;
+    both are left out of a dry run."""
+
+    sql: fields.Document
+    purpose: fields.Line
+    epsilon: fields.Decimal
+    need: fields.Remark | None = None
+    key: fields.KeyId | None = None
+    signature: fields.Signature | None = None
     dry_run: bool = False
 
 
+class Nothing(Body):
+    """An act that takes no word: an empty object."""
+
+
+class Vote(Body):
+    """`digest` is that of the review as it was seen."""
+
+    verdict: fields.VerdictName
+    reason: fields.Remark
+    digest: fields.Digest
+
+
+class SetFreeze(Body):
+    """`name` is a person's name, a grant's id, or a dataset's name."""
+
+    subject: fields.SubjectName
+    name: fields.Freezable
+    reason: fields.Reason
+
+
+class ExplainPolicy(Body):
+    person: fields.PersonName
+    action: fields.ActionName
+    dataset: fields.Name | None = None
+    purpose: fields.Line | None = None
+    columns: fields.Columns | None = None
+
+
 class OpenEntry(Body):
-    reason: Annotated[str, StringConstraints(strict=True, min_length=10, max_length=500), AfterValidator(_line)]
+    reason: fields.Reason
 
 
 class SearchLog(Body):
     """A search of the log. It travels in the body: a query's text has no place in an address."""
 
-    actor: Line | None = None
-    organisation: Line | None = None
-    dataset: Line | None = None
-    purpose: Line | None = None
-    decision: Line | None = None
-    kind: Line | None = None
-    since: Moment | None = None
-    until: Moment | None = None
-    text: Document | None = None
-    text_tag: Line | None = None
-    before: Index | None = None
-    limit: Index | None = None
+    actor: fields.Line | None = None
+    organisation: fields.Line | None = None
+    dataset: fields.Line | None = None
+    purpose: fields.Line | None = None
+    decision: fields.Line | None = None
+    kind: fields.Line | None = None
+    since: fields.Moment | None = None
+    until: fields.Moment | None = None
+    text: fields.Document | None = None
+    text_tag: fields.Line | None = None
+    before: fields.Index | None = None
+    limit: fields.Index | None = None
 
 
-BODIES: tuple[type[Body], ...] = (EnrolPerson, RegisterDataset, LoadVersion, GiveGrant, AskQuery, OpenEntry, SearchLog)
+BODIES: tuple[type[Body], ...] = (
+    EnrolPerson,
+    RegisterKeys,
+    RegisterDataset,
+    LoadVersion,
+    RequestGrant,
+    ApproveRequest,
+    Reasoned,
+    AskQuery,
+    Nothing,
+    Vote,
+    SetFreeze,
+    ExplainPolicy,
+    OpenEntry,
+    SearchLog,
+)
 
 BodyT = TypeVar("BodyT", bound=Body)
 
@@ -128,6 +175,7 @@ _WORDS = {
     "string_pattern_mismatch": "does not have the form it must have",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
+    "greater_than": "must be at least 1",
     "greater_than_equal": "must not be negative",
     "less_than": "is too large",
     "list_type": "must be a list",
@@ -153,6 +201,11 @@ def read(model: type[BodyT], value: Any) -> BodyT:
     raise MalformedRequest("; ".join(lines) + ".", fields=sorted({_place(item["loc"]) for item in found[:10]}))
 
 
+def utc(text: str) -> datetime:
+    """A field that was read as a moment, in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
 def _place(location: tuple[int | str, ...]) -> str:
     parts = [
         str(part) if isinstance(part, int) or _PLAIN_FIELD.fullmatch(part) else "(a name that is not plain)"
@@ -164,6 +217,9 @@ def _place(location: tuple[int | str, ...]) -> str:
 def _reason(item: Any) -> str:
     if item["loc"] == ("epsilon",) and item["type"] == "string_type":
         return _DECIMAL_ADVICE
-    if item["type"] in {"text_form", "moment"}:
+    if item["type"] == fields.SAID:
         return str(item["msg"])
+    if item["type"] == "literal_error":
+        # pydantic's words list what is allowed, not what came.
+        return str(item["msg"]).replace("Input should be", "must be")
     return _WORDS.get(str(item["type"]), "is not valid")

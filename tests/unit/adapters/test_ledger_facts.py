@@ -11,27 +11,50 @@ from sandbox.adapters.row_seal import RowSeal
 from sandbox.terms.canonical import canonical_bytes
 from sandbox.terms.dataset import Version
 from sandbox.terms.loss import Loss, Mode
-from sandbox.terms.people import Person, Role
+from sandbox.terms.people import Freeze, Person, Role, Subject
 from sandbox.terms.refusal import EnclaveSealed
 
 TESTS = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TESTS / "ports"))
 
-from ledger_world import SPACE, a_grant, description, loss, parse_description, reservation  # noqa: E402
+from ledger_world import (  # noqa: E402
+    SPACE,
+    T0,
+    a_grant,
+    a_release,
+    a_request,
+    a_vote,
+    description,
+    keys_of,
+    loss,
+    opening,
+    parse_description,
+    reservation,
+)
 
 GOLDEN = TESTS / "golden" / "ledger-facts.json"
 
 
 def made() -> dict[str, object]:
-    text = description("clinic")
+    text, released = description("clinic"), a_release(1)
     return {
-        stated_facts.PERSON_ENROLLED: stated_facts.person_facts(Person("ann", "acme", Role.ANALYST)),
+        stated_facts.PERSON_ENROLLED: stated_facts.person_facts(Person("ann", "acme", Role.ANALYST, "staff 7")),
+        stated_facts.KEYS_REGISTERED: stated_facts.keys_facts(keys_of("ann")),
         stated_facts.DATASET_REGISTERED: stated_facts.dataset_facts(parse_description(text), text),
         "space": stated_facts.space_facts(SPACE),
         stated_facts.VERSION_LOADED: stated_facts.version_facts(Version("clinic", 1, "ab" * 32)),
+        stated_facts.GRANT_REQUESTED: stated_facts.request_facts(a_request(uses=7)),
         stated_facts.GRANT_GIVEN: stated_facts.grant_facts(a_grant()),
+        stated_facts.FREEZE_SET: stated_facts.freeze_facts(
+            Freeze("f1", Subject.DATASET, "clinic", "olga", "Something is odd.", T0)
+        ),
         stated_facts.QUERY_RESERVED: stated_facts.query_facts(reservation(1, loss=loss(10, 3)), None),
         stated_facts.QUERY_REUSED: stated_facts.query_facts(reservation(2), "q1"),
+        "review": stated_facts.opening_facts(opening("o1", "held")),
+        stated_facts.REVIEW_VOTED: stated_facts.vote_facts(a_vote("rr-o1", "rita"), "q1", None),
+        stated_facts.RELEASED: stated_facts.release_facts(
+            released.order, released.query, released.review, released.key, b"{}", released.envelope
+        ),
     }
 
 

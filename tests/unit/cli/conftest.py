@@ -1,9 +1,9 @@
-"""The face's world, in memory, and one real server over it."""
+"""An enclave in memory, and one real server over it."""
 
 from collections.abc import Iterator
 
 import pytest
-from face_world import World, new_world, served
+from client_world import World, renewed, served
 
 
 @pytest.fixture(scope="session")
@@ -15,9 +15,9 @@ def face() -> Iterator[tuple[World, str]]:
 
 
 @pytest.fixture
-def world(face: tuple[World, str], monkeypatch: pytest.MonkeyPatch) -> World:
-    """A service in memory, as new."""
-    return new_world(face[0], monkeypatch)
+def world(face: tuple[World, str]) -> World:
+    """An enclave in memory, as new."""
+    return renewed(face[0])
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from face_world import CANARY, World
+from client_world import CANARY, World
 from test_cli_verbs import Shell
 
 
@@ -28,10 +28,10 @@ def test_search_prints_a_line_an_entry_and_how_to_go_on(officer, world: World) -
 def test_search_takes_times_and_how_long_ago(officer, world: World) -> None:
     asked = ["--actor", "ann", "--dataset", "clinic", "--decision", "refused", "--until", "2026-03-01T17:30+08:00"]
     assert officer("search", *asked, "--since", "7d").exit_code == 0
-    wanted = world.calls[-1][1][0]
-    assert (wanted.actor, wanted.dataset, wanted.decision) == ("ann", "clinic", "refused")
-    assert abs(datetime.now(UTC) - timedelta(days=7) - wanted.since) < timedelta(minutes=1)
-    assert wanted.until == datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+    _, wanted = world.calls[-1]
+    assert (wanted["actor"], wanted["dataset"], wanted["decision"]) == ("ann", "clinic", "refused")
+    assert abs(datetime.now(UTC) - timedelta(days=7) - datetime.fromisoformat(wanted["since"])) < timedelta(minutes=1)
+    assert datetime.fromisoformat(wanted["until"]) == datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
     for wrong in ("7 days", "7y", "soon", "999999w", "-7d", ""):
         assert officer("search", "--since", wrong).exit_code == 2
     for wrong in ("0", "201", "x"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from face_world import World
+from client_world import REASON, World
 
 from sandbox.adapters.home import create_home
 from sandbox.faces.cli import talk as talk_module
@@ -158,7 +158,7 @@ def test_load_copies_to_the_inbox_and_clears_it(world: World, signed_in: dict[st
     file.write_text("sex\nF\n", "utf-8")
     steward = signed_in | {"SANDBOX_TOKEN": "token-of-steward"}
     assert run("dataset", "load", "clinic", f"visits={file}", "--inbox", str(inbox), **steward)[0] == 0
-    (_, (_, files), _), *_ = world.calls
+    files = world.calls[0][1]["files"]
     assert files["visits"].endswith("-my_visits.csv")
     assert "/" not in files["visits"]
     assert list(inbox.iterdir()) == []
@@ -173,22 +173,14 @@ def test_load_copies_to_the_inbox_and_clears_it(world: World, signed_in: dict[st
     ("until", "sent"),
     [("2030-12-31", "2030-12-31T00:00:00Z"), ("2030-12-31T08:00:00+08:00", "2030-12-31T00:00:00Z"), ("soon", None)],
 )
-def test_a_grant_ends_on_a_day(
-    until: str, sent: str | None, signed_in: dict[str, str | None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bodies = []
-
-    def give(*arguments: object) -> dict[str, object]:
-        bodies.append(arguments)
-        return {"id": "g_1"}
-
-    monkeypatch.setattr("sandbox.client.connection.Connection.give_grant", give)
-    ask = ["-d", "clinic", "-p", "research", "--epsilon", "1"]
-    code, _, said = run("grant", "give", "ann", *ask, "--until", until, **signed_in, SANDBOX_TOKEN="token-of-steward")
+def test_a_grant_ends_on_a_day(until: str, sent: str | None, signed_in: dict[str, str | None], world: World) -> None:
+    ask = ["-d", "clinic", "-p", "research", "--epsilon", "1", "-m", REASON]
+    analyst = signed_in | {"SANDBOX_TOKEN": "token-of-analyst"}
+    code, _, said = run("grant", "request", *ask, "--until", until, **analyst)
     if sent is None:
-        assert (code, "2030-12-31" in said, bodies) == (2, True, [])
+        assert (code, "2030-12-31" in said, world.calls) == (2, True, [])
     else:
-        assert bodies[0][5].astimezone().timestamp() == 1_924_905_600
+        assert (code, world.calls[0][1]["not_after"]) == (0, sent)
 
 
 def test_a_release_that_is_neither_file_nor_query() -> None:

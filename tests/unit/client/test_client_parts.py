@@ -117,7 +117,21 @@ def modules_after(code: str) -> set[str]:
 def test_the_light_client_imports_nothing_heavy() -> None:
     loaded = modules_after("import sandbox, sandbox.client, sandbox.faces.cli.main")
     assert loaded & HEAVY == set()
-    verbs = ["audit", "budget", "dataset", "grant", "login", "person", "query", "release"]
+    verbs = [
+        "audit",
+        "budget",
+        "catalogue",
+        "dataset",
+        "freeze",
+        "grant",
+        "key",
+        "login",
+        "person",
+        "policy",
+        "query",
+        "release",
+        "review",
+    ]
     loaded = modules_after("; ".join(f"import sandbox.faces.cli.{verb}" for verb in verbs))
     assert loaded & HEAVY == set()
 
@@ -127,4 +141,4 @@ def test_importing_the_package_alone_imports_no_client() -> None:
 
 
 def test_the_control_heavy_imports_are_seen() -> None:
-    assert "fastapi" in modules_after("import sandbox.faces.http.schemas, fastapi")
+    assert "fastapi" in modules_after("import fastapi")

@@ -7,14 +7,35 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from face_world import CANARY, SECRET, TOKENS, World, app_of
+from face_world import (
+    CANARY,
+    FREEZE_ID,
+    GRANT_ID,
+    PAIR,
+    REQUEST_ID,
+    REVIEW_ID,
+    SECRET,
+    TOKENS,
+    World,
+    app_of,
+    query_id,
+)
 
 from sandbox.faces.http import schemas, strict_json
 from sandbox.faces.http.edge import MAX_BODY, Edge, shape_of
+from sandbox.proof.submission import Submission, sign_submission
 from sandbox.terms.refusal import Fault, MalformedRequest, SandboxError, catalogue, from_problem
 
-ASK = {"sql": "select count(*) from clinic.visits", "purpose": "research", "epsilon": "1"}
-GIVE = {"analyst": "ann", "datasets": ["clinic"], "purpose": "p", "epsilon": "5", "not_after": "2030-01-01T00:00:00Z"}
+
+def signed(epsilon: str = "1") -> dict[str, str]:
+    """A query as the analyst's client sends it under the idempotency key of these tests."""
+    asked = {"sql": "select count(*) from clinic.visits", "purpose": "research", "epsilon": epsilon}
+    submission = Submission("enclave.test", "analyst", PAIR.id, **asked, need="", idempotency_key="key-12345")
+    return {**asked, "key": PAIR.id, "signature": sign_submission(PAIR, submission)}
+
+
+ASK = signed()
+Q1 = query_id(1)
 ENROL = {"name": "ann", "organisation": "acme", "role": "analyst"}
 
 
@@ -98,15 +119,6 @@ MALFORMED: list[tuple[str, str, str, object]] = [
     ("steward", "/v1/datasets/clinic/versions", "no files", {"files": {}}),
     ("steward", "/v1/datasets/clinic/versions", "files is a list", {"files": ["v.csv"]}),
     ("steward", "/v1/datasets/clinic/versions", "a file is a number", {"files": {"visits": 7}}),
-    ("steward", "/v1/grants", "no end", without(GIVE, "not_after")),
-    ("steward", "/v1/grants", "an end without offset", {**GIVE, "not_after": "2030-01-01T00:00:00"}),
-    ("steward", "/v1/grants", "an end that is no time", {**GIVE, "not_after": "tomorrow"}),
-    ("steward", "/v1/grants", "an end beyond time", {**GIVE, "not_after": "9999-12-31T23:59:59-23:00"}),
-    ("steward", "/v1/grants", "no datasets", {**GIVE, "datasets": []}),
-    ("steward", "/v1/grants", "datasets is a string", {**GIVE, "datasets": "clinic"}),
-    ("steward", "/v1/grants", "a dataset with dots", {**GIVE, "datasets": ["../x"]}),
-    ("steward", "/v1/grants", "epsilon is a number", {**GIVE, "epsilon": 5}),
-    ("steward", "/v1/grants", "version of one's own", {**GIVE, "version": 2}),
 ]
 
 
@@ -123,13 +135,13 @@ def test_malformed_bodies(client: httpx.Client, world: World, role: str, path: s
     assert (world.calls, world.queries, len(world.entries)) == ([], {}, 1)
 
 
-def test_the_controls_of_the_malformed_bodies_pass(client: httpx.Client) -> None:
+def test_the_controls_of_the_malformed_bodies_pass(client: httpx.Client, world: World) -> None:
+    world.register(PAIR)
     for role, path, body in (
         ("analyst", "/v1/queries", ASK),
         ("administrator", "/v1/people", ENROL),
         ("steward", "/v1/datasets", {"description": "x"}),
         ("steward", "/v1/datasets/clinic/versions", {"files": {"visits": "v.csv"}}),
-        ("steward", "/v1/grants", GIVE),
     ):
         headers = as_(role) | {"Idempotency-Key": "key-12345"}
         assert client.post(path, json=body, headers=headers).status_code in {201, 202}, path
@@ -179,9 +191,16 @@ def test_every_refusal_travels_and_comes_back(client: httpx.Client, kind: type[S
     ],
 )
 def test_without_a_valid_token_nothing_is_answered(client: httpx.Client, header: str | None) -> None:
-    paths = ["me", "datasets", "datasets/clinic", "loads/load_1", "grants", "accounts", "queries", "queries/q_1"]
+    paths = ["me", "datasets", "datasets/clinic", "loads/load_1", "grants", "accounts", "queries", f"queries/{Q1}"]
     paths += [
-        "releases/q_1",
+        f"releases/{Q1}",
+        "catalogue",
+        "catalogue/clinic",
+        "grant-requests",
+        f"grants/{GRANT_ID}",
+        "reviews",
+        f"reviews/{REVIEW_ID}",
+        "freezes",
         "log/checkpoint",
         "log/proof/inclusion/0",
         "log/proof/consistency?old=1&new=1",
@@ -190,7 +209,10 @@ def test_without_a_valid_token_nothing_is_answered(client: httpx.Client, header:
     for path in paths:
         response = client.get(f"/v1/{path}", headers={"Authorization": header} if header is not None else {})
         assert (response.status_code, problem_of(response)["code"]) == (401, "sign-in-required"), path
-    for path in ("people", "datasets", "datasets/clinic/versions", "grants", "queries"):
+    posts = ["people", "me/keys", "datasets", "datasets/clinic/versions", "grant-requests", "queries", "freezes"]
+    posts += [f"grant-requests/{REQUEST_ID}/{end}" for end in ("approval", "refusal")]
+    posts += [f"grants/{GRANT_ID}/revocation", f"queries/{Q1}/withdrawal", f"reviews/{REVIEW_ID}/votes"]
+    for path in [*posts, f"freezes/{FREEZE_ID}/lift", "policy/explanation", "log/search", "log/entries/0/open"]:
         response = client.post(
             f"/v1/{path}", content=b"{", headers={"Authorization": header} if header is not None else {}
         )
@@ -199,7 +221,7 @@ def test_without_a_valid_token_nothing_is_answered(client: httpx.Client, header:
 
 def test_unknown_and_impossible_names_look_the_same(client: httpx.Client) -> None:
     bodies = []
-    for path in ("datasets/other", "datasets/A", "datasets/" + "a" * 64, "queries/q_9", "queries/q'1"):
+    for path in ("datasets/other", "datasets/A", "datasets/" + "a" * 64, "loads/x", "reviews/q'1"):
         response = client.get(f"/v1/{path}", headers=as_("analyst"))
         problem = problem_of(response)
         bodies.append({key: problem[key] for key in problem if key not in {"instance", "request_id"}})
@@ -219,10 +241,11 @@ def test_a_call_that_spends_needs_a_key(client: httpx.Client, world: World) -> N
 
 
 def test_the_same_key_spends_once(client: httpx.Client, world: World) -> None:
+    world.register(PAIR)
     headers = as_("analyst") | {"Idempotency-Key": "key-12345"}
     first, second = (client.post("/v1/queries", json=ASK, headers=headers).json() for _ in range(2))
     assert first["id"] == second["id"]
-    other = client.post("/v1/queries", json={**ASK, "epsilon": "2"}, headers=headers)
+    other = client.post("/v1/queries", json=signed("2"), headers=headers)
     assert (other.status_code, problem_of(other)["code"]) == (409, "idempotency-key-reused")
     assert len(world.queries) == 1
 
@@ -233,7 +256,7 @@ def test_the_same_key_spends_once(client: httpx.Client, world: World) -> None:
         ("GET", "/", 404),
         ("GET", "/v2/me", 404),
         ("GET", "/v1/me/", 404),
-        ("GET", "/v1/queries/q_1/extra", 404),
+        ("GET", f"/v1/queries/{Q1}/extra", 404),
         ("GET", "/static/../etc/passwd", 404),
         ("DELETE", "/v1/queries", 405),
         ("PUT", "/v1/datasets/clinic", 405),
@@ -402,7 +425,6 @@ def test_roles_by_routes(client: httpx.Client) -> None:
     for role, path, body in (
         ("analyst", "/v1/people", ENROL),
         ("administrator", "/v1/datasets", {"description": "x"}),
-        ("officer", "/v1/grants", GIVE),
         ("steward", "/v1/queries", {**ASK, "dry_run": True}),
     ):
         response = client.post(path, json=body, headers=as_(role))

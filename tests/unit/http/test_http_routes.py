@@ -5,9 +5,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from face_world import NOW, SECRET, World, app_of
+from face_world import PAIR, SECRET, World, app_of, query_id
 
 from sandbox.faces.http.incoming import accepts
+from sandbox.proof.submission import Submission, sign_submission
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "openapi.json"
 
@@ -23,6 +24,15 @@ def as_(role: str, **more: str) -> dict[str, str]:
 
 
 ASK = {"sql": "select sex, count(*) as n from clinic.visits group by sex", "purpose": "research", "epsilon": "1"}
+Q1 = query_id(1)
+
+
+@pytest.fixture
+def signed(world: World) -> dict[str, str]:
+    """ASK, signed by the analyst's registered keys under the idempotency key of these tests."""
+    world.register(PAIR)
+    submission = Submission("enclave.test", "analyst", PAIR.id, **ASK, need="", idempotency_key="key-12345")
+    return {**ASK, "key": PAIR.id, "signature": sign_submission(PAIR, submission)}
 
 
 def test_health_says_the_state_to_anyone(client: httpx.Client, world: World) -> None:
@@ -41,17 +51,23 @@ def test_enrol_shows_the_token_once_and_me_never(client: httpx.Client) -> None:
     body = {"name": "ann", "organisation": "Acme & Söhne", "role": "analyst"}
     response = client.post("/v1/people", json=body, headers=as_("administrator"))
     assert response.status_code == 201
-    assert response.json() == {**body, "token": SECRET}
+    assert response.json() == {**body, "identity": "", "token": SECRET}
+    body |= {"role": "reviewer", "identity": "staff 17"}
+    assert client.post("/v1/people", json=body, headers=as_("administrator")).json() == {**body, "token": SECRET}
     assert client.get("/v1/me", headers=as_("analyst")).json() == {
         "name": "analyst",
         "organisation": "acme",
         "role": "analyst",
+        "identity": "",
+        "keys": [],
+        "frozen": False,
     }
 
 
 def test_datasets_register_list_view_load(client: httpx.Client, world: World) -> None:
     made = client.post("/v1/datasets", json={"description": "x = 1\n", "file": "c.toml"}, headers=as_("steward"))
     assert (made.status_code, made.json()["name"]) == (201, "clinic")
+    assert made.headers["location"] == "/v1/datasets/clinic"
     assert world.calls[-1] == ("register", ("x = 1\n", "c.toml"), {})
     assert [item["name"] for item in client.get("/v1/datasets", headers=as_("analyst")).json()["datasets"]] == [
         "clinic"
@@ -63,55 +79,51 @@ def test_datasets_register_list_view_load(client: httpx.Client, world: World) ->
     assert states == ["running", "running", "done"]
 
 
-def test_grants_and_accounts(client: httpx.Client, world: World) -> None:
-    body = {
-        "analyst": "ann@acme.example",
-        "datasets": ["clinic"],
-        "purpose": "research",
-        "epsilon": "5",
-        "not_after": "2026-03-01T17:30:00+08:00",
-    }
-    assert client.post("/v1/grants", json=body, headers=as_("steward")).status_code == 201
-    terms = world.calls[-1][2]
-    assert (terms["not_after"], terms["not_before"], terms["epsilon"]) == (NOW, None, "5")
-    assert client.get("/v1/grants", headers=as_("officer")).json()["grants"][0]["id"] == "g_1"
+def test_accounts(client: httpx.Client) -> None:
     assert client.get("/v1/accounts", headers=as_("analyst")).json()["accounts"][0]["left"] == "0.372"
 
 
 def test_a_dry_run_quotes_and_needs_no_key(client: httpx.Client, world: World) -> None:
-    response = client.post("/v1/queries", json={**ASK, "dry_run": True}, headers=as_("analyst"))
+    body = {**ASK, "need": "For the yearly report", "dry_run": True}
+    response = client.post("/v1/queries", json=body, headers=as_("analyst"))
     assert (response.status_code, response.json()["spent"]) == (200, "0")
+    assert (response.json()["review"]["outcome"], len(response.json()["policy"]["permitted_by"])) == ("automatic", 1)
+    assert world.calls[-1] == ("check", (ASK["sql"], "research", "1"), {"need": "For the yearly report"})
     assert world.queries == {}
 
 
-def test_a_query_is_accepted_settled_and_released(client: httpx.Client, world: World) -> None:
+def test_a_query_is_accepted_settled_and_released(client: httpx.Client, world: World, signed: dict[str, str]) -> None:
     world.wait_for = 1
-    asked = client.post("/v1/queries", json=ASK, headers=as_("analyst", **{"Idempotency-Key": "key-12345"}))
-    assert (asked.status_code, asked.headers["location"]) == (202, "/v1/queries/q_1")
+    asked = client.post("/v1/queries", json=signed, headers=as_("analyst", **{"Idempotency-Key": "key-12345"}))
+    assert (asked.status_code, asked.headers["location"]) == (202, f"/v1/queries/{Q1}")
     assert asked.json()["state"] == "running"
-    pending = client.get("/v1/releases/q_1", headers=as_("analyst"))
+    pending = client.get(f"/v1/releases/{Q1}", headers=as_("analyst"))
     assert (pending.status_code, pending.json()["code"]) == (409, "answer-pending")
-    assert client.get("/v1/queries/q_1", headers=as_("analyst")).json()["state"] == "running"
-    assert client.get("/v1/queries/q_1", headers=as_("analyst")).json()["state"] == "done"
-    assert client.get("/v1/releases/q_1", headers=as_("analyst")).json()["id"] == "q_1"
-    assert [item["id"] for item in client.get("/v1/queries", headers=as_("officer")).json()["queries"]] == ["q_1"]
+    assert client.get(f"/v1/queries/{Q1}", headers=as_("analyst")).json()["state"] == "running"
+    assert client.get(f"/v1/queries/{Q1}", headers=as_("analyst")).json()["state"] == "done"
+    assert client.get(f"/v1/releases/{Q1}", headers=as_("analyst")).json()["id"] == Q1
+    assert [item["id"] for item in client.get("/v1/queries", headers=as_("officer")).json()["queries"]] == [Q1]
 
 
 @pytest.mark.parametrize(
     ("prefer", "seconds"),
     [("wait=5", 5), ("respond-async, wait=7", 7), ("wait=6000", 60), ("wait=0", None), ("x", None)],
 )
-def test_prefer_wait(client: httpx.Client, world: World, prefer: str, seconds: int | None) -> None:
+def test_prefer_wait(
+    client: httpx.Client, world: World, signed: dict[str, str], prefer: str, seconds: int | None
+) -> None:
     headers = as_("analyst", **{"Idempotency-Key": "key-12345", "Prefer": prefer})
-    state = client.post("/v1/queries", json=ASK, headers=headers).json()["state"]
+    state = client.post("/v1/queries", json=signed, headers=headers).json()["state"]
     assert state == ("running" if seconds is None else "done")
-    assert [call[1] for call in world.calls] == ([] if seconds is None else [("q_1", seconds)])
+    assert [call[1] for call in world.calls] == ([] if seconds is None else [(Q1, seconds)])
 
 
-def test_a_forfeited_query_says_what_stays_spent(client: httpx.Client, world: World) -> None:
+def test_a_forfeited_query_says_what_stays_spent(client: httpx.Client, world: World, signed: dict[str, str]) -> None:
     world.forfeit = True
-    client.post("/v1/queries", json=ASK, headers=as_("analyst", **{"Idempotency-Key": "key-12345", "Prefer": "wait=1"}))
-    response = client.get("/v1/releases/q_1", headers=as_("analyst"))
+    client.post(
+        "/v1/queries", json=signed, headers=as_("analyst", **{"Idempotency-Key": "key-12345", "Prefer": "wait=1"})
+    )
+    response = client.get(f"/v1/releases/{Q1}", headers=as_("analyst"))
     assert (response.status_code, response.json()["code"]) == (503, "measurement-forfeited")
     assert response.json()["spent"] == "0.018"
 

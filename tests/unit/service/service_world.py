@@ -1,4 +1,5 @@
-"""A held clock, a small thread pool that can be waited for, an engine that does as told, and a real SQLite ledger."""
+"""A held clock, a small thread pool that can be waited for, an engine that does as told, a real SQLite ledger, and people
+with keys: two stewards, two analysts, three reviewers of two organisations, two officers."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -8,8 +9,10 @@ from sandbox.adapters.sqlite_ledger import SqliteLedger
 from sandbox.plan.canonical import read_plan
 from sandbox.plan.nodes import CountOutput, KeyOutput, SumOutput
 from sandbox.privacy.measurement import MeasurementSpec
+from sandbox.proof.key_pairs import new_key_pair, prove_possession, prove_rotation
 from sandbox.proof.signing import SigningKey
-from sandbox.service import give_grant, people, register_dataset
+from sandbox.proof.submission import Submission, sign_submission
+from sandbox.service import decide_grant, people, register_dataset, register_keys, request_grant, submit_query
 from sandbox.service.ask import QueryRequest
 from sandbox.service.enclave import Enclave, Settings
 from sandbox.service.identity import sign_in
@@ -66,6 +69,27 @@ driver = { type = "int", role = "unit" }
 km = { type = "int", bounds = [0, 100] }
 """
 
+VAULT = """
+[dataset]
+name = "vault"
+title = "What never leaves"
+steward = "health-bureau"
+unit_space = "holders"
+grade = "core"
+budget = { epsilon = "1" }
+[unit_spaces.holders]
+accounting = "pure"
+budget = { epsilon = "1" }
+[tables.items]
+unit = "holder"
+rows_max = 1_000
+max_rows_per_unit = 10
+[tables.items.columns]
+holder = { type = "int", role = "unit" }
+weight = { type = "int", bounds = [0, 100] }
+"""
+
+REASON = "Needed for the yearly report"
 COUNT = "select sex, count(*) as n from clinic.visits group by sex"
 MEAN = "select avg(cost) as c from clinic.visits where age > 30"
 
@@ -164,6 +188,13 @@ class World:
         self.ann = self.enrol("ann", "acme", "analyst")
         self.bob = self.enrol("bob", "rival", "analyst")
         self.olga = self.enrol("olga", "bureau", "officer")
+        self.oscar = self.enrol("oscar", "bureau", "officer")
+        self.rita = self.enrol("rita", "statistics", "reviewer")
+        self.rolf = self.enrol("rolf", "statistics", "reviewer")
+        self.rhea = self.enrol("rhea", "archive", "reviewer")
+        self.pairs = {}
+        self.register_keys(self.ann)
+        self.register_keys(self.bob)
 
     def open(self) -> None:
         """Open the ledger, as a start does."""
@@ -179,8 +210,18 @@ class World:
             state_key=b"s" * 32,
         )
 
-    def enrol(self, name, organisation, role):
-        return people.enrol(self.enclave, self.administrator, name, organisation, role)[0]
+    def enrol(self, name, organisation, role, identity=""):
+        return people.enrol(self.enclave, self.administrator, name, organisation, role, identity)[0]
+
+    def register_keys(self, person):
+        """A fresh key pair of an analyst, registered; the one before it signs too."""
+        pair, before = new_key_pair(person.name), self.pairs.get(person.name)
+        public, origin = pair.public, self.settings.origin
+        rotation = prove_rotation(before, public, origin) if before is not None else None
+        proof = prove_possession(pair, origin)
+        register_keys.register(self.enclave, person, public.sealing, public.signing, proof, rotation)
+        self.pairs[person.name] = pair
+        return pair
 
     def register(self):
         """Both datasets, loaded."""
@@ -197,19 +238,30 @@ class World:
         self.settle_down()
         return load_dataset.view(self.enclave, steward, begun.id)
 
-    def grant(
-        self, analyst="ann", datasets=("clinic",), purpose="research", epsilon="5", days=30, steward=None, **more
-    ):
-        return give_grant.give(
+    def request_grant(self, analyst="ann", datasets=("clinic",), purpose="research", epsilon="5", days=30, **more):
+        """`analyst`, a name or a person, asks for a grant. `more`: tables, columns, aggregates, uses, not_before, reason."""
+        return request_grant.request(
             self.enclave,
-            steward or self.sue,
-            analyst=analyst,
+            self.person(analyst),
             datasets=datasets,
             purpose=purpose,
             epsilon=epsilon,
             not_after=self.clock.now() + timedelta(days=days),
+            reason=more.pop("reason", REASON),
             **more,
         )
+
+    def grant(self, analyst="ann", datasets=("clinic",), *, steward=None, review=None, **more):
+        """Asked for and approved, as asked; `review` tightens it. Other words as for `request_grant`."""
+        asked = self.request_grant(analyst, datasets, **more)
+        return decide_grant.approve(self.enclave, steward or self.sue, asked.to_json()["id"], review=review)
+
+    def person(self, name):
+        return self.ledger.person(name) if isinstance(name, str) else name
+
+    def submit(self, sql=COUNT, key="key-00001", by="ann", **more):
+        """A signed submission. `more`: purpose, epsilon, need."""
+        return submit_query.submit(self.enclave, self.person(by), ask(self, sql, key=key, by=by, **more), key)
 
     def settle_down(self) -> None:
         """Wait until every job has ended or sleeps beyond now."""
@@ -248,8 +300,20 @@ class World:
         self.ledger.close()
 
 
-def request(sql=COUNT, purpose="research", epsilon="1") -> QueryRequest:
-    return QueryRequest(sql, purpose, epsilon)
+def request(sql=COUNT, purpose="research", epsilon="1", need="") -> QueryRequest:
+    """Not signed: enough to check."""
+    return QueryRequest(sql, purpose, epsilon, need)
+
+
+def ask(world, sql=COUNT, purpose="research", epsilon="1", *, need="", key="key-00001", by="ann") -> QueryRequest:
+    """Signed with the newest keys of `by`, a name or a person; `key` is the idempotency key it will be submitted under."""
+    pair = world.pairs[by if isinstance(by, str) else by.name]
+    submission = Submission(world.settings.origin, pair.person, pair.id, sql, purpose, epsilon, need, key)
+    try:
+        signature = sign_submission(pair, submission)
+    except ValueError:  # a text that UTF-8 cannot write cannot be signed either
+        signature = "A" * 86 + "=="
+    return QueryRequest(sql, purpose, epsilon, need, pair.id, signature)
 
 
 def answer_to(order) -> Answer:

@@ -1,14 +1,13 @@
 """An idempotency key stands for its query whatever has become of the grant, the data or the process since."""
 
 import pytest
-from service_world import MEAN, request
+from service_world import COUNT, MEAN
 
-from sandbox.service import submit_query
 from sandbox.terms.refusal import GrantNotInForce, IdempotencyKeyReused
 
 
-def submit(world, key, sql=None):
-    return submit_query.submit(world.enclave, world.ann, request(sql) if sql else request(), key)
+def submit(world, key, sql=COUNT):
+    return world.submit(sql, key)
 
 
 def test_a_retry_after_a_restart_and_the_grant_s_end_still_gives_the_query(bare):

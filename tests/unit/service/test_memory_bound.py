@@ -22,7 +22,7 @@ from sandbox.plan.nodes import (
     SumOutput,
     SumValues,
 )
-from sandbox.service import check_query, register_dataset, submit_query
+from sandbox.service import check_query, register_dataset
 from sandbox.service.memory_bound import BASE_BYTES, ROW_GROUP, answer_bytes, check_memory, worker_bytes
 from sandbox.terms.answer import Answer, CountColumn, KeyColumn, MeanColumn, Noise
 from sandbox.terms.canonical import canonical_bytes
@@ -103,7 +103,7 @@ def test_it_is_refused_before_anything_is_reserved_and_by_check_alike(make_world
     world.register()
     world.grant()
     for ask in (
-        lambda: submit_query.submit(world.enclave, world.ann, request(COUNT), "key-00001"),
+        lambda: world.submit(COUNT),
         lambda: check_query.check(world.enclave, world.ann, request(COUNT)),
     ):
         with pytest.raises(MemoryBound) as refusal:
@@ -114,7 +114,7 @@ def test_it_is_refused_before_anything_is_reserved_and_by_check_alike(make_world
 
 
 def test_control_with_the_memory_of_a_worker_the_same_question_runs(world):
-    assert submit_query.submit(world.enclave, world.ann, request(COUNT), "key-00001").state == "running"
+    assert world.submit(COUNT).state == "running"
 
 
 def test_a_long_text_column_on_a_large_table_is_refused_by_its_declaration(bare):

@@ -3,23 +3,21 @@
 import threading
 
 import pytest
+from line_steps import later, pins, release
 from service_world import COUNT, MEAN, request
 
-from sandbox.service import check_query, read_query, read_release, recover, submit_query
+from sandbox.proof.bundle import verify_bundle
+from sandbox.service import check_query, read_query, recover
 from sandbox.service.desk import Desk
 from sandbox.terms.refusal import BudgetInsufficient, IdempotencyKeyReused, MeasurementForfeited
 
 
 def submit(world, key, sql=COUNT, actor=None, **more):
-    return submit_query.submit(world.enclave, actor or world.ann, request(sql, **more), key)
-
-
-def later(world):
-    world.at(world.clock.elapsed * 1000 + 60_000)
+    return world.submit(sql, key, actor or "ann", **more)
 
 
 def spent(world, kind="analyst", owner="ann"):
-    accounts = world.ledger.accounts("patients", "clinic", world.ledger.grants(owner)[0].id, owner)
+    accounts = world.ledger.accounts("patients", "clinic", world.ledger.standings(owner)[0].grant.id, owner)
     return next(account.spent.units for account in accounts if account.kind == kind)
 
 
@@ -35,7 +33,7 @@ def test_the_same_key_gives_the_same_query_and_spends_once(world):
 
 def test_the_same_key_with_another_body_is_refused(world):
     submit(world, "key-00001")
-    for other in ({"sql": MEAN}, {"epsilon": "2"}, {"epsilon": "1.0"}, {"purpose": "care"}):
+    for other in ({"sql": MEAN}, {"epsilon": "2"}, {"epsilon": "1.0"}, {"purpose": "care"}, {"need": "because"}):
         with pytest.raises(IdempotencyKeyReused):
             submit(world, "key-00001", **other)
     assert world.kinds().count("query.reserved") == 1
@@ -64,8 +62,9 @@ def test_asked_again_the_stored_answer_comes_for_nothing(world):
     again = submit(world, "key-00002")
     assert (again.state, again.reused, again.cost.amount) == ("done", True, "0")
     assert again.id != first.id and again.visible_at == again.accepted_at
-    one, two = (read_release.release(world.enclave, world.ann, query.id) for query in (first, again))
-    assert one.answer == two.answer and one.certificate == two.certificate
+    one, two = (release(world, query) for query in (first, again))
+    assert one["certificate"] == two["certificate"] and one["envelope"] == two["envelope"]
+    assert verify_bundle(one, pins(world)).reused is None and verify_bundle(two, pins(world)).reused == again.id
     assert spent(world) == before and len(world.engine.orders) == 1
     last = world.entries()[-1]
     assert (last["kind"], last["facts"]["of"], last["facts"]["query"]) == ("query.reused", first.id, again.id)
@@ -188,7 +187,7 @@ def test_of_several_grants_the_one_with_most_left_pays(world):
 
 def test_equal_grants_are_taken_by_id(world):
     twin = world.grant().grant.id
-    first, second = sorted([twin, world.ledger.grants("ann")[0].id])
+    first, second = sorted([twin, world.ledger.standings("ann")[0].grant.id])
     assert check_query.check(world.enclave, world.ann, request()).grant == first != second
 
 

@@ -8,7 +8,8 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from service_world import COUNT, MEAN, answer_to, request
+from service_world import COUNT, MEAN, answer_to
+from ulid import ULID
 
 from sandbox.plan.nodes import (
     Arithmetic,
@@ -28,7 +29,7 @@ from sandbox.plan.nodes import (
     Plan,
     SumValues,
 )
-from sandbox.service import read_log, read_query, read_release, submit_query
+from sandbox.service import read_log, read_query, read_release, review_desk
 from sandbox.service.release_clock import (
     BASE_MS,
     DOUBLINGS,
@@ -153,13 +154,14 @@ def slow(seconds):
 
 
 def everything(world, query) -> str:
-    """All that the analyst, an officer and a stranger can see, without what is random in every run."""
+    """All that the analyst, an officer, a reviewer and a stranger can see, without what is random in every run."""
     seen = [
         read_query.view(world.enclave, world.ann, query).to_json(),
         [item.to_json() for item in read_query.listed(world.enclave, world.ann)],
         [item.to_json() for item in read_query.listed(world.enclave, world.olga)],
         world.ledger.size(),
         world.kinds(),
+        [item.to_json() for item in review_desk.listed(world.enclave, world.rita)],
         [str(account) for account in world.ledger.accounts("patients", "clinic", None, "ann")],
         read_log.checkpoint(world.enclave, world.bob).splitlines()[1],
     ]
@@ -169,7 +171,8 @@ def everything(world, query) -> str:
     except SandboxError as refusal:
         seen.append(refusal.problem())
     text = json.dumps(seen, sort_keys=True, ensure_ascii=False)
-    text = re.sub(r"[qog]_[0-9A-HJKMNP-TV-Z]{26}", "ID", text)
+    text = re.sub(r"(q|o|g|rr)_[0-9A-HJKMNP-TV-Z]{26}", "ID", text)
+    text = re.sub(r"k_[0-9a-f]{32}", "KEY", text)
     text = re.sub(r"\\n\\n— enclave\.test [A-Za-z0-9+/=]+", " SIGNED", text)
     text = re.sub(r"\\n[A-Za-z0-9+/]{43}=", " ROOT", text)
     return re.sub(r'"[0-9a-f]{64}"', "HASH", text)
@@ -177,7 +180,7 @@ def everything(world, query) -> str:
 
 def history(world, behave, moments, sql=COUNT) -> list[str]:
     behave(world)
-    query = submit_query.submit(world.enclave, world.ann, request(sql), "key-00001").id
+    query = world.submit(sql).id
     world.settle_down()
     seen = []
     for moment in moments:
@@ -241,7 +244,7 @@ def test_control_without_the_clock_a_fast_engine_is_seen_at_once(make_world, slo
 )
 def test_it_is_settled_at_its_slot_exactly(world, slot, engine, changes_at, state, kind):
     ENGINES[engine](world)
-    query = submit_query.submit(world.enclave, world.ann, request(), "key-00001")
+    query = world.submit()
     assert query.visible_at == world.clock.now() + slot * (query.visible_at - query.accepted_at) / slot
     for number in range(1, 9):
         world.at(number * slot - 1)
@@ -250,15 +253,38 @@ def test_it_is_settled_at_its_slot_exactly(world, slot, engine, changes_at, stat
         world.at(number * slot)
         after = read_query.view(world.enclave, world.ann, query.id)
         assert after.state == ("running" if number < changes_at else state)
-    last = world.entries()[-1]
-    assert last["kind"] == kind
-    assert last["at"].endswith(f"{changes_at * slot // 1000:02d}.{changes_at * slot % 1000:03d}000Z")
-    assert world.kinds().count(kind) == 1
+    settled = [item for item in world.entries() if item["kind"] in (kind, "release.released")]
+    assert [item["kind"] for item in settled] == [kind, "release.released"][: 2 if state == "done" else 1]
+    for item in settled:
+        assert item["at"].endswith(f"{changes_at * slot // 1000:02d}.{changes_at * slot % 1000:03d}000Z")
+
+
+def test_a_held_answer_is_in_review_from_its_slot_on(world, slot):
+    """Also to the reviewer: before the slot there is no review."""
+    world.grant("ann", purpose="held", review="held")
+    query = world.submit(purpose="held")
+    world.at(slot - 1)
+    assert read_query.view(world.enclave, world.ann, query.id).review is None
+    assert review_desk.listed(world.enclave, world.rita) == []
+    world.at(slot)
+    assert read_query.view(world.enclave, world.ann, query.id).state == "in-review"
+    assert len(review_desk.listed(world.enclave, world.rita)) == 1
+    assert world.kinds()[-1] == "query.committed"
+
+
+def test_the_review_s_id_is_made_at_the_slot(world, slot):
+    """Its first ten characters are a time: not that of the engine's return."""
+    slow(0.3)(world)
+    query = world.submit()
+    world.at(slot / 2)
+    world.at(slot)
+    opening = world.ledger.review_of(world.ledger.query(query.id).order).opening
+    assert ULID.from_str(opening.id.removeprefix("rr_")).datetime == world.clock.now()
 
 
 def test_while_late_the_view_names_the_next_slot(world, slot):
     slow(10**6)(world)
-    query = submit_query.submit(world.enclave, world.ann, request(), "key-00001")
+    query = world.submit()
     for elapsed, expected in ((0, 1), (slot - 1, 1), (slot, 2), (2 * slot, 4), (4 * slot, 8)):
         world.at(elapsed)
         shown = read_query.view(world.enclave, world.ann, query.id).visible_at
@@ -270,7 +296,7 @@ def test_while_late_the_view_names_the_next_slot(world, slot):
 
 def test_an_answer_after_the_last_slot_is_thrown_away(world, slot):
     slow(8 * slot / 1000 + 1)(world)
-    query = submit_query.submit(world.enclave, world.ann, request(), "key-00001")
+    query = world.submit()
     for moment in (slot, 2 * slot, 4 * slot, 8 * slot, 8 * slot + 2_000):
         world.at(moment)
     assert read_query.view(world.enclave, world.ann, query.id).state == "failed"
@@ -281,7 +307,7 @@ def test_an_answer_after_the_last_slot_is_thrown_away(world, slot):
 
 
 def test_the_engines_deadline_is_the_last_slot(world, slot):
-    submit_query.submit(world.enclave, world.ann, request(), "key-00001")
+    world.submit()
     world.settle_down()
     assert world.engine.orders[0].deadline_ms == 8 * slot
     assert (world.engine.orders[0].boot, world.engine.orders[0].reserved.units > 0) == ("boot-1", True)
@@ -289,9 +315,9 @@ def test_the_engines_deadline_is_the_last_slot(world, slot):
 
 def test_two_questions_of_one_plan_shape_have_one_slot(world):
     """The slot of a question does not depend on its constants, nor on who asks, nor on what ran before."""
-    first = submit_query.submit(world.enclave, world.ann, request(MEAN), "key-00001")
+    first = world.submit(MEAN)
     world.at(60_000)
-    second = submit_query.submit(world.enclave, world.ann, request(MEAN.replace("30", "31")), "key-00002")
+    second = world.submit(MEAN.replace("30", "31"), "key-00002")
     assert first.visible_at - first.accepted_at == second.visible_at - second.accepted_at
 
 
@@ -308,7 +334,7 @@ def test_the_answers_delivered_twice_counts_once():
 def test_a_ledger_that_fails_at_the_slot_is_tried_at_the_next(world, slot, monkeypatch):
     from sandbox.terms.refusal import AuditUnavailable
 
-    query = submit_query.submit(world.enclave, world.ann, request(), "key-00001")
+    query = world.submit()
     commit, tries = world.ledger.commit, []
 
     def failing(*arguments):
@@ -335,7 +361,7 @@ def test_a_pool_that_closes_between_the_two_jobs_forfeits_at_the_slot(world, slo
         submit(job)
 
     world.jobs.submit = once
-    query = submit_query.submit(world.enclave, world.ann, request(), "key-00001")
+    query = world.submit()
     world.at(slot - 1)
     assert read_query.view(world.enclave, world.ann, query.id).state == "running"
     world.at(slot)
@@ -348,12 +374,12 @@ def test_a_closing_pool_without_the_clock(make_world):
     world.register()
     world.grant()
     world.jobs.closed = True
-    assert submit_query.submit(world.enclave, world.ann, request(), "key-00001").state == "failed"
+    assert world.submit().state == "failed"
 
 
 def test_a_closing_pool_leaves_a_paid_reservation_that_is_seen_as_failed(world):
     world.jobs.closed = True
-    query = submit_query.submit(world.enclave, world.ann, request(), "key-00001")
+    query = world.submit()
     assert query.state == "failed"
     assert [record.id for record in world.ledger.unsettled()] == [query.id]
     with pytest.raises(Fault):

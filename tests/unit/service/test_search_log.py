@@ -9,7 +9,7 @@ from test_audit_is_complete import Unwritable
 
 from sandbox.adapters import books
 from sandbox.proof.log_export import verify_export
-from sandbox.service import check_query, read_log, search_log, submit_query
+from sandbox.service import check_query, decide_grant, explain_policy, freeze, grants, read_log, review_desk, search_log
 from sandbox.service.audit import text_tag
 from sandbox.service.ports import EntryFilter
 from sandbox.terms.refusal import AuditUnavailable, MalformedRequest, NotFound, Refusal, RoleNotPermitted
@@ -23,13 +23,13 @@ def told(tmp_path):
     world = World(tmp_path / "ledger.sqlite", Unwritable)
     world.register()
     world.grant()
-    submit_query.submit(world.enclave, world.ann, request(), "key-00001")
-    submit_query.submit(world.enclave, world.ann, request(), "key-00002")  # attached
+    world.submit(key="key-00001")
+    world.submit(key="key-00002")  # attached
     world.at(10_000)
-    submit_query.submit(world.enclave, world.ann, request(), "key-00003")  # reused
+    world.submit(key="key-00003")  # reused
     check_query.check(world.enclave, world.ann, request("select count(*) from clinic.visits"))
     with pytest.raises(Refusal):
-        submit_query.submit(world.enclave, world.bob, request(), "key-00004")
+        world.submit(key="key-00004", by="bob")
     yield world
     world.close()
 
@@ -44,34 +44,76 @@ def kinds(world, **words):
     return [item["kind"] for item in found(world, **words)["entries"]]
 
 
+ASKED = ["query.checked", "query.reused", "release.released", "query.committed", "query.attached", "query.reserved"]
+
+
 def test_by_actor_finds_what_was_done_for_them_too(told):
-    assert kinds(told, actor="ann") == [
-        "query.checked",
-        "query.reused",
-        "query.committed",
-        "query.attached",
-        "query.reserved",
-    ]
+    given = ["grant.given", "grant.requested", "keys.registered"]
+    assert kinds(told, actor="ann") == [*ASKED, *given]
     assert kinds(told, organisation="acme") == kinds(told, actor="ann")
-    assert kinds(told, organisation="rival") == ["query.refused"]
+    assert kinds(told, organisation="rival") == ["query.refused", "keys.registered"]
     assert "query.committed" in kinds(told, actor="enclave.test")
     assert kinds(told, actor="nobody") == []
 
 
 def test_by_dataset_purpose_decision_kind_and_text(told):
-    about = ["query.checked", "query.reused", "query.committed", "query.attached", "query.reserved"]
-    assert kinds(told, dataset="clinic") == [*about, "grant.given", "version.loaded", "dataset.registered"]
+    given = ["grant.given", "grant.requested"]
+    assert kinds(told, dataset="clinic") == [*ASKED, *given, "version.loaded", "dataset.registered"]
     assert kinds(told, dataset="clin") == []
-    assert kinds(told, purpose="research") == ["query.refused", *about, "grant.given"]
-    for decision in ("answerable", "reused", "committed", "attached", "reserved"):
+    assert kinds(told, purpose="research") == ["query.refused", *ASKED, *given]
+    for decision in ("answerable", "reused", "committed", "attached", "reserved", "released", "requested", "granted"):
         assert [item["decision"] for item in found(told, decision=decision)["entries"]] == [decision]
     assert kinds(told, decision="refused") == kinds(told, decision="unknown-table") == ["query.refused"]
     assert kinds(told, kind="query.reserved") == ["query.reserved"]
-    asked = ["query.refused", "query.reused", "query.committed", "query.attached", "query.reserved"]
+    asked = ["query.refused", *ASKED[1:]]
     assert kinds(told, text=COUNT) == asked
     assert kinds(told, text_tag=text_tag(told.enclave, COUNT)) == asked
     assert kinds(told, text=COUNT + " ") == []
     assert kinds(told, text=COUNT, actor="ann", decision="reserved") == ["query.reserved"]
+
+
+def test_what_was_decided_about_grants_reviews_and_freezes_is_found(told):
+    enclave, ann = told.enclave, told.ann
+    refused = told.request_grant("bob", epsilon="1").to_json()["id"]
+    decide_grant.decline(enclave, told.sue, refused, REASON)
+    held = told.grant(epsilon="2", purpose="care", review="held").to_json()["id"]
+    first = told.submit(key="key-00010", purpose="care", epsilon="0.5")
+    told.at(20_000)
+    review_desk.withdraw(enclave, ann, first.id)
+    second = told.submit(key="key-00011", purpose="care", epsilon="0.25")
+    told.at(30_000)
+    (waiting,) = review_desk.listed(enclave, told.rita)
+    shown = review_desk.copy(enclave, told.rita, waiting.to_json()["id"]).to_json()
+    review_desk.vote(enclave, told.rita, shown["id"], "reject", REASON, shown["digest"])
+    stop = freeze.freeze(enclave, told.olga, "grant", held, REASON).to_json()["id"]
+    freeze.lift(enclave, told.olga, stop, REASON)
+    freeze.lift(enclave, told.oscar, stop, REASON)
+    told.settle_down()
+    grants.revoke(enclave, told.sue, held, REASON)
+    explain_policy.explain(enclave, told.olga, subject="ann", action="enrol-person")
+    assert second.id
+    expected = {
+        "declined": ("grant.declined", "sue", "bob"),
+        "withdrawn": ("review.closed", "ann", "ann"),
+        "viewed": ("review.viewed", "rita", "ann"),
+        "rejected": ("review.voted", "rita", "ann"),
+        "frozen": ("freeze.set", "olga", "ann"),
+        "lift-asked": ("freeze.lift-asked", "olga", "ann"),
+        "lifted": ("freeze.lifted", "oscar", "ann"),
+        "revoked": ("grant.revoked", "sue", "ann"),
+        "explained": ("policy.explained", "olga", "olga"),
+    }
+    for decision, row in expected.items():
+        entries = found(told, decision=decision)["entries"]
+        assert [(item["kind"], item["actor"], item["person"]) for item in entries] == [row], decision
+        if decision != "explained":
+            assert entries[0]["datasets"] == ["clinic"], decision
+    assert kinds(told, decision="refused") == ["query.refused"]  # a no to a grant or in an explanation is no refusal
+    care = kinds(told, purpose="care")
+    assert care[:2] == ["grant.revoked", "freeze.lifted"] and care[-1] == "grant.requested"
+    books.verify(told.ledger)
+    report = verify_export(read_log.export(enclave, told.olga), told.settings.log_key)
+    assert "kind-unknown" not in {item.code for item in report.findings}
 
 
 def test_by_time_since_is_in_and_until_is_out(told):

@@ -1,0 +1,178 @@
+"""The rules of the ledger's database: triggers that refuse a row which must never be, whoever writes it.
+
+Keys and CHECKs say what one row may hold; these say what it may hold beside the others. None of them is what a person is
+told: the ledger's methods look first and refuse in words. They hold where a method is wrong, or is not used.
+"""
+
+RULES = {
+    "entries_have_no_gap": """BEFORE INSERT ON entries
+        WHEN NEW.position <> (SELECT coalesce(max(position), -1) + 1 FROM entries)""",
+    "hashes_have_no_gap": """BEFORE INSERT ON hashes
+        WHEN NEW.position <> (SELECT coalesce(max(position), -1) + 1 FROM hashes)""",
+    "checkpoint_covers_every_entry": """BEFORE UPDATE ON checkpoint
+        WHEN NEW.size <> OLD.size + 1 OR NEW.size <> (SELECT max(position) + 1 FROM entries)""",
+    "checkpoint_stays": "BEFORE DELETE ON checkpoint WHEN 1",
+    "roles_of_one_human_go_together": """BEFORE INSERT ON people
+        WHEN EXISTS (
+            SELECT 1 FROM people WHERE human = CASE NEW.identity WHEN '' THEN NEW.name ELSE NEW.identity END
+                AND role <> NEW.role
+                AND NOT (role IN ('steward', 'reviewer') AND NEW.role IN ('steward', 'reviewer')))""",
+    # accounts
+    "accounts_stay": "BEFORE DELETE ON accounts WHEN 1",
+    "accounts_start_unspent": "BEFORE INSERT ON accounts WHEN NEW.spent_units <> 0 OR NEW.spent_delta <> 0",
+    "limits_are_fixed": "BEFORE UPDATE OF space, kind, owner, mode, limit_units, limit_delta ON accounts WHEN 1",
+    "spending_never_falls": """BEFORE UPDATE OF spent_units, spent_delta ON accounts
+        WHEN NEW.spent_units < OLD.spent_units OR NEW.spent_delta < OLD.spent_delta""",
+    "versions_grow": """BEFORE INSERT ON versions
+        WHEN NEW.number <= (SELECT coalesce(max(number), 0) FROM versions WHERE dataset = NEW.dataset)""",
+    # grants
+    "a_granted_request_is_not_declined": """BEFORE INSERT ON declines
+        WHEN EXISTS (SELECT 1 FROM grants WHERE request = NEW.request)""",
+    "a_declined_request_is_not_granted": """BEFORE INSERT ON grants
+        WHEN EXISTS (SELECT 1 FROM declines WHERE request = NEW.request)""",
+    "nobody_grants_their_own_request": """BEFORE INSERT ON grants
+        WHEN (SELECT human FROM people WHERE name = NEW.analyst) = (SELECT human FROM people WHERE name = NEW.given_by)""",
+    "nobody_declines_their_own_request": """BEFORE INSERT ON declines
+        WHEN (SELECT human FROM people WHERE name = NEW.decided_by) = (
+            SELECT human FROM people JOIN grant_requests ON grant_requests.analyst = people.name
+            WHERE grant_requests.id = NEW.request)""",
+    "nobody_frozen_grants": """BEFORE INSERT ON grants
+        WHEN EXISTS (SELECT 1 FROM frozen WHERE subject = 'person' AND name = NEW.given_by)""",
+    # freezes
+    "a_freeze_names_what_is_there": """BEFORE INSERT ON freezes
+        WHEN NOT CASE NEW.subject
+            WHEN 'person' THEN EXISTS (SELECT 1 FROM people WHERE name = NEW.name)
+            WHEN 'grant' THEN EXISTS (SELECT 1 FROM grants WHERE id = NEW.name)
+            ELSE EXISTS (SELECT 1 FROM datasets WHERE name = NEW.name) END""",
+    "what_is_frozen_is_not_frozen_again": """BEFORE INSERT ON freezes
+        WHEN EXISTS (SELECT 1 FROM frozen WHERE subject = NEW.subject AND name = NEW.name)""",
+    "an_officer_lifts": """BEFORE INSERT ON lifts
+        WHEN (SELECT role FROM people WHERE name = NEW.officer) IS NOT 'officer'""",
+    "two_humans_lift_a_freeze": """BEFORE INSERT ON lifts
+        WHEN NEW.place <> 1 + (SELECT count(*) FROM lifts WHERE freeze = NEW.freeze) OR EXISTS (
+            SELECT 1 FROM lifts JOIN people ON people.name = lifts.officer WHERE lifts.freeze = NEW.freeze
+                AND people.human = (SELECT human FROM people WHERE name = NEW.officer))""",
+    # queries
+    "a_query_has_four_accounts": """BEFORE INSERT ON queries
+        WHEN 4 <> (SELECT count(*) FROM accounts WHERE space = NEW.space AND mode = NEW.mode AND (kind, owner) IN (
+            VALUES ('space', NEW.space), ('dataset', NEW.dataset), ('grant', NEW.grant_id), ('analyst', NEW.person)))""",
+    "only_committed_answers_are_reused": """BEFORE INSERT ON queries
+        WHEN NEW.reused_of IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM queries AS first JOIN settlements USING (order_id)
+            WHERE first.id = NEW.reused_of AND first.grant_id = NEW.grant_id
+                AND first.answer_key = NEW.answer_key AND outcome = 'committed')""",
+    "uses_are_numbered_and_limited": """BEFORE INSERT ON queries
+        WHEN NEW.use <> 1 + coalesce((SELECT max(use) FROM queries WHERE grant_id = NEW.grant_id), 0)
+            OR NEW.use > (SELECT uses FROM grants WHERE id = NEW.grant_id)""",
+    "no_query_under_a_revoked_grant": """BEFORE INSERT ON queries
+        WHEN EXISTS (SELECT 1 FROM revocations WHERE grant_id = NEW.grant_id)""",
+    "no_query_of_what_is_frozen": """BEFORE INSERT ON queries
+        WHEN EXISTS (SELECT 1 FROM frozen WHERE (subject, name) IN (
+            VALUES ('person', NEW.person), ('grant', NEW.grant_id), ('dataset', NEW.dataset)))""",
+    "only_reservations_are_settled": """BEFORE INSERT ON settlements
+        WHEN EXISTS (SELECT 1 FROM queries WHERE order_id = NEW.order_id AND reused_of IS NOT NULL)""",
+    # reviews
+    "a_review_opens_with_its_answer": """BEFORE INSERT ON reviews
+        WHEN NOT EXISTS (SELECT 1 FROM settlements
+            WHERE order_id = NEW.order_id AND outcome = 'committed' AND entry = NEW.entry)""",
+    "votes_are_numbered": """BEFORE INSERT ON votes
+        WHEN NEW.place <> 1 + (SELECT count(*) FROM votes WHERE review = NEW.review)""",
+    "a_reviewer_votes": """BEFORE INSERT ON votes
+        WHEN (SELECT role FROM people WHERE name = NEW.reviewer) IS NOT 'reviewer'""",
+    "no_vote_for_oneself_or_ones_own": """BEFORE INSERT ON votes
+        WHEN EXISTS (
+            SELECT 1 FROM reviews JOIN queries USING (order_id) JOIN people AS author ON author.name = queries.person
+            JOIN people AS voter ON voter.name = NEW.reviewer
+            WHERE reviews.id = NEW.review
+                AND (voter.human = author.human OR voter.organisation = author.organisation))""",
+    "nobody_frozen_votes": """BEFORE INSERT ON votes
+        WHEN EXISTS (SELECT 1 FROM frozen WHERE subject = 'person' AND name = NEW.reviewer)""",
+    "one_human_one_vote_in_a_round": """BEFORE INSERT ON votes
+        WHEN EXISTS (
+            SELECT 1 FROM votes JOIN people ON people.name = votes.reviewer
+            WHERE votes.review = NEW.review AND votes.round = NEW.round AND votes.digest = NEW.digest
+                AND people.human = (SELECT human FROM people WHERE name = NEW.reviewer))""",
+    "no_vote_on_what_is_decided": """BEFORE INSERT ON votes
+        WHEN NEW.round <> 'afterwards' AND (
+            EXISTS (SELECT 1 FROM decisions WHERE review = NEW.review)
+            OR (SELECT outcome FROM reviews WHERE id = NEW.review) IS NOT 'held')""",
+    "afterwards_is_for_samples": """BEFORE INSERT ON votes
+        WHEN NEW.round = 'afterwards' AND (SELECT outcome FROM reviews WHERE id = NEW.review) IS NOT 'sampled'""",
+    "unheld_reviews_are_approved_at_once": """BEFORE INSERT ON decisions
+        WHEN (SELECT outcome FROM reviews WHERE id = NEW.review) IS NOT 'held' AND (NEW.outcome <> 'approved'
+            OR NEW.entry IS NOT (SELECT entry FROM reviews WHERE id = NEW.review))""",
+    # Fewer humans than the review asks for have this verdict in their last vote under the newest vote's digest.
+    "held_reviews_are_decided_by_their_votes": """BEFORE INSERT ON decisions
+        WHEN NEW.outcome IN ('approved', 'rejected')
+            AND (SELECT outcome FROM reviews WHERE id = NEW.review) = 'held'
+            AND (NEW.entry IS NOT (SELECT max(entry) FROM votes WHERE review = NEW.review)
+                OR (SELECT votes FROM reviews WHERE id = NEW.review) > (
+                    SELECT count(*) FROM votes JOIN people ON people.name = votes.reviewer
+                    WHERE votes.review = NEW.review
+                        AND votes.verdict = CASE NEW.outcome WHEN 'approved' THEN 'approve' ELSE 'reject' END
+                        AND votes.digest =
+                            (SELECT digest FROM votes WHERE review = NEW.review ORDER BY place DESC LIMIT 1)
+                        AND NOT EXISTS (
+                            SELECT 1 FROM votes AS later JOIN people AS voter ON voter.name = later.reviewer
+                            WHERE later.review = NEW.review AND later.place > votes.place
+                                AND voter.human = people.human)))""",
+    # releases
+    "no_release_without_its_approval": """BEFORE INSERT ON releases
+        WHEN NOT EXISTS (
+            SELECT 1 FROM decisions JOIN reviews ON reviews.id = decisions.review
+            JOIN queries ON queries.order_id = reviews.order_id
+            WHERE decisions.review = NEW.review AND decisions.outcome = 'approved' AND reviews.order_id = NEW.order_id
+                AND queries.id = NEW.query AND queries.key_id = NEW.key_id)""",
+    "no_release_under_a_revoked_grant": """BEFORE INSERT ON releases
+        WHEN EXISTS (SELECT 1 FROM revocations JOIN queries USING (grant_id) WHERE queries.id = NEW.query)""",
+    "no_release_of_what_is_frozen": """BEFORE INSERT ON releases
+        WHEN EXISTS (SELECT 1 FROM frozen JOIN queries ON queries.id = NEW.query
+            WHERE (frozen.subject = 'person' AND frozen.name = queries.person)
+                OR (frozen.subject = 'grant' AND frozen.name = queries.grant_id)
+                OR (frozen.subject = 'dataset' AND frozen.name = queries.dataset))""",
+}
+"""Name → when the trigger fires, and on what condition it refuses."""
+
+ADD_ONLY = (
+    "ledger",
+    "entries",
+    "entry_facts",
+    "hashes",
+    "people",
+    "person_keys",
+    "spaces",
+    "datasets",
+    "versions",
+    "grant_requests",
+    "declines",
+    "grants",
+    "granted_datasets",
+    "revocations",
+    "freezes",
+    "lifts",
+    "queries",
+    "settlements",
+    "reviews",
+    "votes",
+    "decisions",
+    "releases",
+)
+"""Tables whose rows are never changed or removed."""
+
+_DEBIT = """
+CREATE TRIGGER a_reservation_debits_its_accounts AFTER INSERT ON queries BEGIN
+    UPDATE accounts SET spent_units = spent_units + NEW.units, spent_delta = spent_delta + NEW.delta
+    WHERE space = NEW.space AND (kind, owner) IN (
+        VALUES ('space', NEW.space), ('dataset', NEW.dataset), ('grant', NEW.grant_id), ('analyst', NEW.person));
+END;
+"""
+
+
+def rules_script() -> str:
+    """All triggers, as SQL."""
+    made = [f"CREATE TRIGGER {name} {rule} BEGIN SELECT RAISE(ABORT, '{name}'); END;" for name, rule in RULES.items()]
+    for table in ADD_ONLY:
+        for verb in ("UPDATE", "DELETE"):
+            name = f"{table}_no_{verb.lower()}"
+            made.append(f"CREATE TRIGGER {name} BEFORE {verb} ON {table} BEGIN SELECT RAISE(ABORT, '{name}'); END;")
+    return "\n".join([*made, _DEBIT])

@@ -1,0 +1,51 @@
+"""What must still hold in the very transaction that records a query: its grant, that nothing is frozen, its keys."""
+
+import sqlite3
+
+from sandbox.adapters import sqlite_freezes, sqlite_grants, sqlite_records
+from sandbox.adapters.sqlite_grants import Grants
+from sandbox.proof.entry import time_text
+from sandbox.service.ports import Reservation
+from sandbox.terms.dataset import Grade
+from sandbox.terms.refusal import CoreGrade, GrantNotInForce, GrantRevoked, GrantUsedUp, KeysRequired
+
+
+def check_use(connection: sqlite3.Connection, grants: Grants, asked: Reservation) -> int:
+    """The number of the use that this query makes of its grant.
+
+    The grant must be the one the caller decided by, cover this person and dataset, be in force, not revoked, not used up;
+    nothing frozen; the keys the person's.
+
+    Raises:
+        GrantNotInForce, GrantRevoked, GrantUsedUp, Frozen, KeysRequired, CoreGrade: it is not.
+        ValueError: the dataset is of another unit space.
+    """
+    grant = grants.grant(connection, asked.grant)
+    if (
+        grant is None
+        or grant.version != asked.grant_version
+        or grant.analyst != asked.person
+        or asked.dataset not in grant.datasets
+    ):
+        raise GrantNotInForce("The grant was changed or ended while the query was being prepared.")
+    if sqlite_grants.is_revoked(connection, grant.id):
+        raise GrantRevoked(f"The grant {grant.id} was revoked.", grant=grant.id)
+    if not grant.not_before <= asked.accepted_at < grant.not_after:
+        raise GrantNotInForce(
+            "The grant's term has not begun or is over.",
+            not_before=time_text(grant.not_before),
+            not_after=time_text(grant.not_after),
+        )
+    sqlite_freezes.check_free(connection, person=asked.person, grant=grant.id, dataset=asked.dataset)
+    used = sqlite_grants.used(connection, grant.id)
+    if grant.uses is not None and used >= grant.uses:
+        raise GrantUsedUp(f"All {grant.uses} uses of the grant {grant.id} are used.", grant=grant.id, uses=grant.uses)
+    keys = sqlite_records.key(connection, asked.key)
+    if keys is None or keys.person != asked.person:
+        raise KeysRequired("The keys that this query names are not registered to you.")
+    found = sqlite_records.dataset(connection, asked.dataset)
+    if found is None or found[0].unit_space != asked.space:
+        raise ValueError("the dataset is of another unit space")
+    if found[0].grade is Grade.CORE:
+        raise CoreGrade(f"The dataset {asked.dataset} is of the core grade.", dataset=asked.dataset)
+    return used + 1

@@ -1,0 +1,158 @@
+"""What a reviewer sees: the ask in one sentence, the plan in words, the cost, the noisy table, the rules, the votes.
+
+Everything in it is public, declared, or noisy: never the query's text, never a row. Votes are filtered here, for the
+human who looks, so a copy cannot show a blind vote by oversight.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sandbox.plan.explain import explain
+from sandbox.plan.nodes import Plan
+from sandbox.review.answer_rules import Intervals
+from sandbox.review.profile import Profile
+from sandbox.review.rules import checks, rule_words, value_columns
+from sandbox.review.votes import Tally, seen_by
+from sandbox.terms.answer import Answer, AnswerColumn, CountColumn, KeyColumn, MeanColumn, SumColumn
+from sandbox.terms.dataset import Grade
+from sandbox.terms.people import GrantStanding
+
+LANGUAGES = ("en", "zh")
+LEVEL = 0.95
+"""How often an interval covers the value without noise."""
+
+_GRADES_ZH = {Grade.GENERAL: "一般", Grade.IMPORTANT: "重要", Grade.CORE: "核心"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewCopy:
+    """One review as one reviewer sees it.
+
+    `cost` is the quote's cost; `reasons` and `outcome` are the ruling's, made under `profile`; `intervals` are those of
+    the value columns at LEVEL; `viewer` is the human who looks, `author` the person who asked.
+    """
+
+    id: str
+    plan: Plan
+    grade: Grade
+    data_version: int
+    purpose: str
+    need: str
+    author: str
+    organisation: str
+    grant: GrantStanding
+    cost: Mapping[str, Any]
+    profile: Profile
+    reasons: tuple[str, ...]
+    outcome: str
+    votes_needed: int
+    answer: Answer
+    intervals: Intervals
+    tally: Tally
+    viewer: str
+    digest: str
+    opened_at: datetime
+
+    def sentence(self, language: str = "en") -> str:
+        """The ask in one sentence, in "zh" or (any other language) English."""
+        grant, groups, columns = self.grant.grant, self.plan.groups, value_columns(self.plan)
+        ends = _day(grant.not_after)
+        if language == "zh":
+            return (
+                f"{self.organisation} 的 {self.author} 申请从 {self.plan.dataset} 第 {self.data_version} 版"
+                f"（{_GRADES_ZH.get(self.grade, self.grade)}）带出 1 张表，共 {groups * columns} 个单元格"
+                f"（{groups} 组 × {columns} 列），目的为 {self.purpose}，依据授权 {grant.id}（{ends} 到期）。"
+            )
+        return (
+            f"{self.author} of {self.organisation} asks to take out 1 table of {_many(groups * columns, 'cell')} "
+            f"({_many(groups, 'group')} × {_many(columns, 'column')}) on {self.plan.dataset} version "
+            f"{self.data_version} ({self.grade}) for the purpose {self.purpose}, under grant {grant.id}, "
+            f"which ends {ends}."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of the API. Noisy integers stay integers."""
+        grant, bounds = self.grant.grant, self.plan.bounds
+        return {
+            "id": self.id,
+            "sentence": {language: self.sentence(language) for language in LANGUAGES},
+            "dataset": self.plan.dataset,
+            "grade": self.grade.value,
+            "data_version": self.data_version,
+            "purpose": self.purpose,
+            "need": self.need,
+            "author": self.author,
+            "organisation": self.organisation,
+            "grant": {
+                "id": grant.id,
+                "purpose": grant.purpose,
+                "uses": grant.uses,
+                "used": self.grant.used,
+                "not_after": _time(grant.not_after),
+                "review": grant.review.value,
+            },
+            "plan": {language: explain(self.plan, language) for language in LANGUAGES},
+            "cost": dict(self.cost),
+            "bounds": {"rows": bounds.rows, "groups": bounds.groups, "rows_per_group": bounds.rows_per_group},
+            "checks": [
+                {
+                    "id": check.rule,
+                    "words": {language: rule_words(check.rule, language) for language in LANGUAGES},
+                    "outcome": check.outcome,
+                }
+                for check in checks(self.reasons, self.profile)
+            ],
+            "table": self._table(),
+            "state": self.tally.state.value,
+            "round": self.tally.round.value if self.tally.round else None,
+            "outcome": self.outcome,
+            "votes_needed": self.votes_needed,
+            "votes": [
+                {"reviewer": vote.reviewer, "verdict": vote.verdict, "reason": vote.reason, "round": vote.round}
+                for vote in seen_by(self.tally, self.viewer)
+            ],
+            "digest": self.digest,
+            "opened_at": _time(self.opened_at),
+        }
+
+    def _table(self) -> dict[str, Any]:
+        columns = self.answer.columns
+        return {
+            "columns": [{"name": column.name, "kind": _kind(column)} for column in columns],
+            "rows": [list(row) for row in zip(*(column.numbers() for column in columns), strict=True)],
+            "intervals": {
+                column.name: [[low, high] for low, high in self.intervals[column.name]]
+                for column in columns
+                if column.name in self.intervals and not isinstance(column, KeyColumn)
+            },
+            "level": LEVEL,
+        }
+
+
+def _kind(column: AnswerColumn) -> str:
+    match column:
+        case KeyColumn():
+            return "key"
+        case CountColumn():
+            return "count"
+        case SumColumn():
+            return "sum"
+        case MeanColumn():
+            return "mean"
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _day(moment: datetime) -> str:
+    """A day, or a minute where the moment is not a midnight; in UTC."""
+    moment = moment.astimezone(UTC)
+    return moment.strftime("%Y-%m-%d" if (moment.hour, moment.minute) == (0, 0) else "%Y-%m-%d %H:%M UTC")
+
+
+def _time(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds, spelt as in signed documents."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

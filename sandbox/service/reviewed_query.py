@@ -1,0 +1,71 @@
+"""A review with all that it is about: the measured query, its plan and answer, and the votes that count now."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policies.visible import granted
+from sandbox.plan.canonical import plan_digest
+from sandbox.plan.compile import compile_query
+from sandbox.plan.nodes import Plan
+from sandbox.review.votes import Ballot, Tally, tally
+from sandbox.service.enclave import Enclave
+from sandbox.service.ports import QueryRecord, ReviewRecord, VoteRecord
+from sandbox.service.ruling import binding
+from sandbox.terms.dataset import Dataset
+from sandbox.terms.people import GrantStanding
+from sandbox.terms.refusal import Fault, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """`digest` is what a vote is bound to now; `found` counts the votes that are bound to it."""
+
+    review: ReviewRecord
+    record: QueryRecord
+    dataset: Dataset
+    standing: GrantStanding
+    digest: str
+    found: Tally
+
+
+def reviewed(enclave: Enclave, review: ReviewRecord) -> Reviewed:
+    """Look up what a review is about."""
+    record, dataset = enclave.ledger.query(review.query), enclave.ledger.dataset(review.dataset)
+    standing = enclave.ledger.standing(review.grant)
+    if record is None or dataset is None or standing is None:
+        raise Fault
+    digest = binding(enclave, record)
+    return Reviewed(review, record, dataset[0], standing, digest, counted(review, digest, review.votes))
+
+
+def counted(review: ReviewRecord, digest: str, votes: tuple[VoteRecord, ...]) -> Tally:
+    """What these votes come to, those of another digest left out."""
+    ballots = [
+        Ballot(vote.reviewer, vote.human, vote.organisation, vote.verdict, vote.reason, vote.round, vote.digest)
+        for vote in votes
+    ]
+    return tally(review.opening.votes, ballots, digest, review.decision, review.opening.outcome)
+
+
+def plan_of(enclave: Enclave, item: Reviewed) -> Plan:
+    """The plan that was measured, compiled anew from the sealed text: its digest must be the recorded one.
+
+    Raises:
+        Fault: the text does not give that plan any more.
+    """
+    wanted = item.record.request["measured"]["plan_digest"]
+    for dataset in _descriptions(enclave, item):
+        try:
+            plan = compile_query(str(item.record.request["sql"]), {dataset.name: dataset})
+        except Refusal:
+            continue
+        if plan_digest(plan) == wanted:
+            return plan
+    raise Fault("The measured plan cannot be shown.")
+
+
+def _descriptions(enclave: Enclave, item: Reviewed) -> Iterator[Dataset]:
+    """The dataset as its author saw it, as far as that can still be told: grants may have come and gone since."""
+    yield granted(item.dataset, enclave.ledger.standings(item.record.person))
+    yield granted(item.dataset, (item.standing,))
+    yield item.dataset

@@ -1,0 +1,190 @@
+"""Releases as an enclave makes them, over a log that is only in memory: two analysts, two answers, and one answer reused."""
+
+import copy
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from sandbox.proof.bundle import bundle_document, certificate_digest, make_bundle
+from sandbox.proof.checkpoint import Checkpoint, sign_checkpoint
+from sandbox.proof.entry import entry_bytes
+from sandbox.proof.key_pairs import KeyPair
+from sandbox.proof.merkle import leaf_hash, prove_inclusion, stored_hashes, tree_root
+from sandbox.proof.release_proof import envelope_digest
+from sandbox.proof.signing import SigningKey
+from sandbox.proof.submission import Submission, sign_submission
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """The keys somebody trusts."""
+
+    origin: str
+    log_key: str
+    release_key: str
+
+
+ORIGIN = "enclave.test"
+LOG_KEY = SigningKey(ORIGIN, b"l" * 32)
+RELEASE_KEY = SigningKey(f"{ORIGIN}/release", b"r" * 32)
+OTHER_KEY = SigningKey(f"{ORIGIN}/release", b"o" * 32)
+PINS = Pins(ORIGIN, LOG_KEY.verifier.text, RELEASE_KEY.verifier.text)
+ANN = KeyPair("ann", b"\x11" * 32, b"\x22" * 32)
+BOB = KeyPair("bob", b"\x33" * 32, b"\x44" * 32)
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Log:
+    """A Merkle log in memory."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.hashes: list[bytes] = []
+
+    def read(self, wanted):
+        return [self.hashes[index] for index in wanted]
+
+    def add(self, kind: str, actor: str, facts: dict) -> int:
+        body = entry_bytes(kind, AT, actor, facts)
+        self.hashes += stored_hashes(len(self.bodies), leaf_hash(body), self.read)
+        self.bodies.append(body)
+        return len(self.bodies) - 1
+
+    def note(self) -> str:
+        return sign_checkpoint(Checkpoint(ORIGIN, len(self.bodies), tree_root(len(self.bodies), self.read)), LOG_KEY)
+
+    def proof(self, index: int) -> list[str]:
+        return [item.hex() for item in prove_inclusion(index, len(self.bodies), self.read)]
+
+    def receipt(self, index: int) -> dict:
+        body = self.bodies[index]
+        return {
+            "index": index,
+            "leaf": leaf_hash(body).hex(),
+            "checkpoint": self.note(),
+            "proof": self.proof(index),
+            "entry": body.decode(),
+        }
+
+
+def answer_of(query: str) -> dict:
+    return {"order": f"o_{query}", "columns": [{"name": "n", "values": [query, 41]}]}
+
+
+def release(log: Log, pair: KeyPair, query: str, *, release_key: SigningKey = RELEASE_KEY, **changed) -> dict:
+    """Everything that happens to one query, and the document that comes of it. `changed` replaces facts of the certificate."""
+    facts = {
+        "query": query,
+        "order": f"o_{query}",
+        "text_tag": "ab" * 32,
+        "plan_digest": "cd" * 32,
+        "dataset": "clinic",
+        "data_version": 3,
+        "manifest": "ef" * 32,
+        "mechanism": "discrete gaussian",
+        "loss": {"mode": "zcdp", "units": "18000000", "delta": "0"},
+        "grant": f"g_{pair.person}",
+        "grant_version": 1,
+        "purpose": "research",
+        "person": pair.person,
+        "organisation": "acme",
+        "key": pair.id,
+        "bundle": "12" * 32,
+        "clock": {"tick_ms": 250, "on": True},
+        "assurance": "software",
+        "network": "private",
+    }
+    review = {"id": f"rr_{query}", "outcome": "held", "votes": 1, "profile": "general", "digest": "34" * 32}
+    own = (
+        "order",
+        "person",
+        "grant",
+        "grant_version",
+        "dataset",
+        "data_version",
+        "manifest",
+        "loss",
+        "key",
+        "text_tag",
+        "bundle",
+    )
+    reserved = log.add("query.reserved", pair.person, {"query": query} | {name: facts[name] for name in own})
+    committed = log.add(
+        "query.committed", ORIGIN, {"query": query, "order": facts["order"], "review": review | {"reasons": ["grade"]}}
+    )
+    place = {
+        "origin": ORIGIN,
+        "reserved": reserved,
+        "committed": committed,
+        "checkpoint": log.note(),
+        "proof": log.proof(committed),
+    }
+    facts |= {
+        "review": review | {"decision": "approved", "approvals": [{"entry": 9, "round": "independent"}]},
+        "log": place,
+    }
+    submission = Submission(ORIGIN, pair.person, pair.id, "select 1", "research", "1", "", f"key-{query}")
+    signature = sign_submission(pair, submission)
+    certificate, envelope = make_bundle(
+        answer_of(query), submission, signature, facts | changed, pair.public, release_key
+    )
+    released = log.add(
+        "release.released",
+        ORIGIN,
+        {
+            "query": query,
+            "order": facts["order"],
+            "review": review["id"],
+            "key": pair.id,
+            "certificate": certificate_digest(certificate),
+            "envelope": envelope_digest(envelope),
+        },
+    )
+    receipts = {
+        "reserved": log.receipt(reserved),
+        "committed": log.receipt(committed),
+        "released": log.receipt(released),
+    }
+    return bundle_document(certificate, envelope, receipts)
+
+
+@cache
+def _made() -> dict[str, dict]:
+    log = Log()
+    for number in range(5):
+        log.add("person.enrolled", ORIGIN, {"name": f"person-{number}"})
+    found = {
+        "ann": release(log, ANN, "q_1"),
+        "bob": release(log, BOB, "q_2"),
+        "ann again": release(log, ANN, "q_3"),
+        "other key": release(log, ANN, "q_4", release_key=OTHER_KEY),
+        "undecided": release(
+            log,
+            ANN,
+            "q_5",
+            review={
+                "id": "rr_q_5",
+                "outcome": "held",
+                "votes": 1,
+                "profile": "general",
+                "digest": "34" * 32,
+                "decision": None,
+                "approvals": [],
+            },
+        ),
+        "old format": release(log, ANN, "q_6", network=7),
+    }
+    log.add("query.reused", "ann", {"query": "q_7", "of": "q_1", "person": "ann", "grant": "g_ann"})
+    stranger = log.add("query.reused", "bob", {"query": "q_8", "of": "q_1", "person": "bob", "grant": "g_bob"})
+    again = copy.deepcopy(found["ann"])
+    again["receipts"]["reused"] = log.receipt(len(log.bodies) - 2)
+    found["reused"] = again
+    wrong = copy.deepcopy(found["ann"])
+    wrong["receipts"]["reused"] = log.receipt(stranger)
+    found["reused by bob"] = wrong
+    return found
+
+
+def made(name: str) -> dict:
+    """A fresh copy of a made release."""
+    return copy.deepcopy(_made()[name])
