@@ -25,7 +25,7 @@ from sandbox.adapters.sqlite_grants import Grants
 from sandbox.adapters.sqlite_log import LogWriter
 from sandbox.adapters.sqlite_queries import Queries
 from sandbox.adapters.sqlite_registers import LedgerRegisters, expect
-from sandbox.adapters.sqlite_standing import check_use
+from sandbox.adapters.sqlite_standing import check_use, check_version
 from sandbox.adapters.sqlite_voting import check_vote
 from sandbox.proof.checkpoint import open_checkpoint
 from sandbox.proof.signing import SigningKey, VerifyingKey
@@ -112,6 +112,7 @@ class SqliteLedger(LedgerRegisters):
             if earlier is not None:
                 return earlier, sqlite_log.receipt(connection, earlier.entry)
             use = check_use(connection, self._grants, reservation)
+            check_version(connection, reservation.dataset, entry.facts)
             sqlite_accounts.check_room(connection, reservation)
             return self._record(connection, reservation, use, entry, None)
 

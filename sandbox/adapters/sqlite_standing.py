@@ -1,6 +1,8 @@
 """What must still hold in the very transaction that records a query: its grant, that nothing is frozen, its keys."""
 
 import sqlite3
+from collections.abc import Mapping
+from typing import Any
 
 from sandbox.adapters import sqlite_freezes, sqlite_grants, sqlite_records
 from sandbox.adapters.sqlite_grants import Grants
@@ -49,3 +51,17 @@ def check_use(connection: sqlite3.Connection, grants: Grants, asked: Reservation
     if found[0].grade is Grade.CORE:
         raise CoreGrade(f"The dataset {asked.dataset} is of the core grade.", dataset=asked.dataset)
     return used + 1
+
+
+def check_version(connection: sqlite3.Connection, dataset: str, facts: Mapping[str, Any]) -> None:
+    """That an entry names a version of the dataset as it was loaded, by number and manifest.
+
+    Raises:
+        ValueError: it does not.
+    """
+    row = connection.execute(
+        "SELECT 1 FROM versions WHERE dataset = ? AND number = ? AND manifest = ?",
+        (dataset, facts.get("data_version"), facts.get("manifest")),
+    ).fetchone()
+    if row is None:
+        raise ValueError("a reservation measures a version that was loaded")
