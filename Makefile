@@ -5,8 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+PROOFS := tests/privacy tests/statistical tests/leak tests/crash tests/attacks tests/fuzz tests/timing
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint bench clean
+.PHONY: help demo test test-all figures lint bench clean
 
 help:  ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +21,11 @@ test: $(VENV)/dev.done lint  ## lint, types, import contracts and tests: at most
 
 test-all: $(VENV)/dev.done lint  ## the same, and the long suites
 	$(BIN)/pytest -m ''
+
+figures: $(VENV)/dev.done  ## run the proof suites in full and write what they measured into the README
+	@mkdir -p build && rm -f build/figures.jsonl
+	SANDBOX_FIGURES=$(CURDIR)/build/figures.jsonl $(BIN)/pytest -m '' $(PROOFS)
+	$(BIN)/python tests/write_figures.py build/figures.jsonl
 
 lint: $(VENV)/dev.done
 	$(BIN)/ruff check .

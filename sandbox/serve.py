@@ -27,6 +27,7 @@ from typing import IO
 import click
 
 from sandbox.adapters.home import HomePaths, create_home, open_control_keys, open_root, write_private
+from sandbox.adapters.no_dumps import forbid_dumps
 from sandbox.adapters.process_tree import descendants, kill, reap
 from sandbox.proof.sealing import derive
 from sandbox.terms.refusal import EnclaveSealed, HomeNotUsable
@@ -151,6 +152,7 @@ def serve(options: ServeOptions, passphrase: bytes) -> int:
         HomeNotUsable: there is no enclave here, or another process serves it.
         PassphraseWrong, EnclaveSealed: a key does not open.
     """
+    forbid_dumps()
     root = open_root(options.home, passphrase)
     if not HomePaths(options.home).ledger.is_file():
         raise EnclaveSealed("The ledger is missing; only `sandbox init` makes one.")

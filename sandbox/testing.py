@@ -192,10 +192,14 @@ class Enclave:
         """So many different reviewers, signed in; the first is `reviewer`."""
         return self._people("reviewer", "review-office", count)
 
-    def steward(self, org: str | None = None) -> Connection:
-        """The steward of an organisation (the one whose dataset was loaded last, unless named), signed in."""
-        name = org or next(reversed(self._stewards.values()), "health-bureau")
-        return self.person(f"steward-of-{name}", org=name, role="steward")
+    @property
+    def steward(self) -> Connection:
+        """The steward whose dataset was loaded last (of the health bureau where none was), signed in."""
+        return self.steward_of(next(reversed(self._stewards.values()), "health-bureau"))
+
+    def steward_of(self, org: str) -> Connection:
+        """The steward of an organisation, signed in."""
+        return self.person(f"steward-of-{org}", org=org, role="steward")
 
     def analyst(
         self,
@@ -238,7 +242,7 @@ class Enclave:
             aggregates=aggregates,
             uses=uses,
         )
-        self.steward(steward).approve_grant(str(request["id"]), review=review)
+        self.steward_of(steward).approve_grant(str(request["id"]), review=review)
         return connection
 
     # -- data ----------------------------------------------------------------------------------------------------------
@@ -268,7 +272,7 @@ class Enclave:
             text = _graded(text, grade)
         file = "description.toml" if "\n" in str(description) else Path(description).name
         organisation = str(tomllib.loads(text).get("dataset", {}).get("steward", "health-bureau"))
-        steward = self.steward(organisation)
+        steward = self.steward_of(organisation)
         name = steward.register(text, file=file)["name"]
         self._stewards[name] = organisation
         return self.reload(name, files, progress)
@@ -282,7 +286,7 @@ class Enclave:
         """Load a new version of a registered dataset."""
         paths = {table: Path(path) for table, path in files.items()}
         with in_inbox(HomePaths(self.home).inbox, paths) as copies:
-            return self.steward(self._stewards[dataset]).load(dataset, copies, progress=progress)
+            return self.steward_of(self._stewards[dataset]).load(dataset, copies, progress=progress)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -16,9 +16,11 @@ from typing import Any
 
 import uvicorn
 
+from policies.bundle import bundle_digest
 from sandbox.adapters import books
 from sandbox.adapters.engine_socket import EngineSocket
 from sandbox.adapters.home import ControlKeys, HomePaths, open_control_keys, read_public
+from sandbox.adapters.no_dumps import forbid_dumps
 from sandbox.adapters.sqlite_ledger import SqliteLedger
 from sandbox.adapters.system_clock import SystemClock
 from sandbox.faces.http.app import create_app
@@ -40,7 +42,7 @@ def found_enclave(home: Path, control_root: bytes) -> str:
     keys = open_control_keys(home, control_root)
     ledger = _ledger(home, keys, public)
     try:
-        facts = {"name": public["name"], "origin": public["origin"], "log_key": public["log_key"]}
+        facts = {name: public[name] for name in ("name", "origin", "log_key")} | {"bundle": bundle_digest()}
         ledger.append(Entry("enclave.created", datetime.now(UTC), public["name"], facts))
         return people.first_administrator(
             _enclave(ledger, keys, public, Path(), Settings(public["name"], public["origin"], public["log_key"]))
@@ -51,6 +53,7 @@ def found_enclave(home: Path, control_root: bytes) -> str:
 
 def main() -> int:
     """Run the control plane until standard input closes."""
+    forbid_dumps()
     bootstrap = json.loads(sys.stdin.buffer.readline())
     home, runtime = Path(bootstrap["home"]), Path(bootstrap["runtime"])
     public = read_public(home)
@@ -153,6 +156,7 @@ class _State:
             "boot": status.boot,
             "clock": {"tick_ms": settings.tick_ms, "on": settings.clock_on},
             "network": status.network,
+            "bundle": self._enclave.bundle,
         }
         kind = "engine.restarted" if self._begun else "enclave.started"
         self._enclave.ledger.append(Entry(kind, self._enclave.clock.now(), settings.name, facts))

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from sandbox.proof.bundle import bundle_document, certificate_digest, make_bundle
+from sandbox.proof.bundle import bundle_document, certificate_digest, make_bundle, salted
 from sandbox.proof.checkpoint import Checkpoint, sign_checkpoint
 from sandbox.proof.entry import entry_bytes
 from sandbox.proof.key_pairs import check_possession, check_rotation, key_id
@@ -154,6 +154,7 @@ class World:
         self.queries: dict[str, dict[str, Any]] = {}
         self.submissions: dict[str, tuple[Submission, str]] = {}
         self.bundles: dict[str, dict[str, Any]] = {}
+        self.measured: dict[str, dict[str, Any]] = {}
         self.idempotency: dict[str, tuple[str, str]] = {}
         self.people_keys: dict[str, list[PublicKeys]] = {}
         self.reviews: dict[str, dict[str, Any]] = {}
@@ -201,7 +202,7 @@ class World:
 
     def reserve(self, query: str, submission: Submission, signature: str) -> int:
         self.submissions[query] = (submission, signature)
-        return self.append("query.reserved", self.reserved_facts(query))
+        return self.append("query.reserved", self.reserved_facts(query) | {"plan_tag": TAG})
 
     def reserved_facts(self, query: str) -> dict[str, Any]:
         submission, _ = self.submissions[query]
@@ -228,11 +229,20 @@ class World:
         if self.forfeit:
             found["state"] = "failed"
             return
-        measured = "q_first" if found["reused"] else query
-        if measured == "q_first" and measured in self.bundles:
+        if found["reused"]:
             found["state"] = "done"
             return
-        held = "hold" in found["sql"]
+        review, committed = self.commit(query, held="hold" in found["sql"])
+        if review["outcome"] != "held":
+            self.let_out(query, review, committed, [])
+            found["state"] = "done"
+            return
+        found["state"] = "in-review"
+        found["review"] = {"id": review["id"], "outcome": "held", "votes_needed": 1}
+        self.reviews[review["id"]] = {"query": query, "review": review, "committed": committed, "state": "waiting"}
+
+    def commit(self, measured: str, *, held: bool) -> tuple[dict[str, Any], int]:
+        """An answer and its review, and the entry that states both."""
         review = {
             "id": f"rr_{measured}",
             "outcome": "held" if held else "automatic",
@@ -240,16 +250,16 @@ class World:
             "profile": "general",
             "digest": digest({"query": measured}),
         }
-        facts = {"query": measured, "order": f"o_{measured}", "answer": "00" * 32, "review": review | {"reasons": []}}
-        committed = self.append("query.committed", facts)
-        if not held:
-            self.let_out(query, measured, review, committed, [])
-            return
-        found["state"] = "in-review"
-        found["review"] = {"id": review["id"], "outcome": "held", "votes_needed": 1}
-        self.reviews[review["id"]] = {"query": query, "review": review, "committed": committed, "state": "waiting"}
+        kept = self.measured[measured] = salted(answer(f"o_{measured}").to_json())
+        facts = {
+            "query": measured,
+            "order": f"o_{measured}",
+            "answer": digest(kept),
+            "review": review | {"reasons": []},
+        }
+        return review, self.append("query.committed", facts)
 
-    def let_out(self, query: str, measured: str, review: dict[str, Any], committed: int, approvals: list[Any]) -> None:
+    def let_out(self, measured: str, review: dict[str, Any], committed: int, approvals: list[Any]) -> None:
         receipt = self.receipt(committed)
         submission, signature = self.submissions[measured]
         facts = self.reserved_facts(measured) | {
@@ -270,7 +280,6 @@ class World:
             },
         }
         self.bundles[measured] = self.bundle(measured, submission, signature, facts)
-        self.queries[query]["state"] = "done"
 
     def place_of(self, query: str) -> int:
         return next(
@@ -282,8 +291,7 @@ class World:
     def bundle(self, query: str, submission: Submission, signature: str, facts: dict[str, Any]) -> dict[str, Any]:
         """Seal, certify, and state in the log what left."""
         keys = next(keys for keys in self.people_keys[submission.person] if keys.id == submission.key)
-        document = answer(f"o_{query}").to_json()
-        certificate, envelope = make_bundle(document, submission, signature, facts, keys, self.release_key)
+        certificate, envelope = make_bundle(self.measured[query], submission, signature, facts, keys, self.release_key)
         released = self.append("release.released", self.released_facts(query, facts, certificate, envelope))
         places = {"reserved": facts["log"]["reserved"], "committed": facts["log"]["committed"], "released": released}
         return bundle_document(certificate, envelope, {name: self.stated(at) for name, at in places.items()})
@@ -567,7 +575,10 @@ def submit(world: World, request: Request) -> Any:
     if reused:
         if "q_first" not in world.submissions:
             world.reserve("q_first", submission, body["signature"])
-        facts = {"query": query, "of": "q_first", "person": request.person, "grant": "g_1", "key": body["key"]}
+            world.let_out("q_first", *world.commit("q_first", held=False), [])
+        reserved = world.facts_of(world.place_of("q_first"))[1]
+        same = {name: reserved[name] for name in ("dataset", "data_version", "manifest", "plan_tag", "grant")}
+        facts = same | {"query": query, "of": "q_first", "person": request.person, "key": body["key"]}
         index = world.append("query.reused", facts)
     else:
         index = world.reserve(query, submission, body["signature"])
@@ -711,7 +722,7 @@ def review_copy(world: World, request: Request, name: str) -> Any:
             "level": 0.95,
         },
         "state": found["state"],
-        "round": "independent",
+        "round": "independent" if found["state"] == "waiting" else None,
         "outcome": "held",
         "votes_needed": 1,
         "votes": [],
@@ -733,8 +744,10 @@ def vote(world: World, request: Request, name: str) -> Any:
     approved = body["verdict"] == "approve"
     found |= {"verdict": body["verdict"], "state": "approved" if approved else "rejected"}
     if approved:
-        approvals = [{"reviewer": request.person, "round": "independent"}]
-        world.let_out(found["query"], found["query"], found["review"], found["committed"], approvals)
+        voted = world.append("review.voted", {"review": name, "query": found["query"], "verdict": "approve"})
+        approvals = [{"entry": voted, "round": "independent"}]
+        world.let_out(found["query"], found["review"], found["committed"], approvals)
+        world.queries[found["query"]]["state"] = "done"
     else:
         world.queries[found["query"]] |= {"state": "refused", "reason": body["reason"]}
     return 201, {"id": name, "state": found["state"], "decision": found["state"]}

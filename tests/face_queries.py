@@ -6,7 +6,7 @@ from typing import Any
 from face_documents import BUNDLE, CANARY, LOSS, NOW_TEXT, STATED, Doc, answer, cost, query_id, quote
 from face_governed import need
 
-from sandbox.proof.bundle import bundle_document, certificate_digest, make_bundle
+from sandbox.proof.bundle import bundle_document, certificate_digest, make_bundle, salted
 from sandbox.proof.submission import Submission, check_submission
 from sandbox.terms.canonical import digest
 from sandbox.terms.people import Person, Role
@@ -81,7 +81,7 @@ def submit(world: Any, actor: Person, request: Any, idempotency_key: str) -> Doc
         commit(world, first, reserve(world, first))
         seal(world, first)
         world.measured[query] = first
-        named = {"query": query, "of": first, "person": actor.name, "key": keys.id} | STATED
+        named = {"query": query, "of": first, "person": actor.name, "key": keys.id, "plan_tag": "5b" * 32} | STATED
         receipt = world.append("query.reused", named)
     else:
         world.measured[query] = query
@@ -107,7 +107,7 @@ def submit(world: Any, actor: Person, request: Any, idempotency_key: str) -> Doc
 def reserve(world: Any, query: str) -> dict[str, Any]:
     submission, _ = world.asked[query]
     named = {"query": query, "order": order_of(query), "person": submission.person, "key": submission.key}
-    more = {"loss": LOSS, "text_tag": "7a" * 32, "bundle": BUNDLE}
+    more = {"loss": LOSS, "text_tag": "7a" * 32, "plan_tag": "5b" * 32, "bundle": BUNDLE}
     return world.append("query.reserved", named | STATED | more)
 
 
@@ -129,14 +129,15 @@ def reviewed(query: str, votes: int) -> dict[str, Any]:
 
 def commit(world: Any, query: str, reserved: dict[str, Any], votes: int = 0) -> None:
     """The order's settlement: from now on there is an answer, and its review."""
+    measured = salted(answer(order_of(query)).to_json())
     facts = {
         "query": query,
         "order": order_of(query),
-        "answer": digest({"answer": answer(order_of(query)).to_json()}),
+        "answer": digest(measured),
         "review": reviewed(query, votes),
     }
     receipt = world.append("query.committed", facts)
-    world.releases[query] = {"reserved": reserved["index"], "committed": receipt["index"]}
+    world.releases[query] = {"reserved": reserved["index"], "committed": receipt["index"], "measured": measured}
 
 
 def seal(world: Any, query: str) -> None:
@@ -176,8 +177,7 @@ def seal(world: Any, query: str) -> None:
         **STATED,
     }
     keys = next(keys for keys in world.public_keys[submission.person] if keys.id == submission.key)
-    document = answer(order_of(query)).to_json()
-    certificate, envelope = make_bundle(document, submission, signature, facts, keys, world.release_key)
+    certificate, envelope = make_bundle(places["measured"], submission, signature, facts, keys, world.release_key)
     released = {
         "query": query,
         "order": order_of(query),

@@ -32,9 +32,10 @@ class Admission:
         document = self._signed(body, signature)
         try:
             order = MeasureOrder.from_json(document)
+            canonical = canonical_bytes(order.to_json())
         except (KeyError, ValueError, TypeError):
             raise OrderRefused from None
-        if canonical_bytes(order.to_json()) != body:
+        if canonical != body:
             raise OrderRefused
         self._use(order.id, order.boot)
         return order
@@ -48,9 +49,10 @@ class Admission:
         document = self._signed(body, signature)
         try:
             order = LoadOrder.from_json(document)
+            canonical = canonical_bytes(order.to_json())
         except (KeyError, ValueError, TypeError):
             raise OrderRefused from None
-        if canonical_bytes(order.to_json()) != body:
+        if canonical != body:
             raise OrderRefused
         self._use(order.id, order.boot)
         return order

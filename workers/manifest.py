@@ -194,7 +194,7 @@ def open_version(store: Path, dataset: str, number: int, digest: str, keys: Data
         verifier = keys.signer.verifier
         verifier.verify(SIGNING_CONTEXT + content, signature)
         manifest = Manifest.from_json(json.loads(content))
-    except (OSError, ProofFailed, KeyError, ValueError, TypeError, RecursionError):
+    except (OSError, ProofFailed, KeyError, ValueError, TypeError, OverflowError, RecursionError):
         raise StoreRefused from None
     if (manifest.dataset, manifest.version, manifest.engine) != (dataset, number, verifier.text):
         raise StoreRefused

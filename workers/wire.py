@@ -1,4 +1,8 @@
-"""Frames of the engine's socket: 4 bytes big-endian length, then one msgpack map. Never pickle."""
+"""Frames of the engine's socket: 4 bytes big-endian length, then one msgpack map. Never pickle.
+
+A request is one flat map of texts and bytes. What would nest is refused while it is read: a few bytes of msgpack can ask
+for many times as much memory.
+"""
 
 import struct
 from asyncio import IncompleteReadError, StreamReader, StreamWriter
@@ -10,6 +14,7 @@ LARGEST_FRAME = 64 * 2**20
 """Bytes of one frame's map."""
 
 _LENGTH = struct.Struct(">I")
+_FIELDS_MAX = 8
 
 
 class FrameRefused(Exception):
@@ -29,14 +34,30 @@ def pack_frame(message: dict[str, Any]) -> bytes:
 
 
 def unpack_message(packed: bytes) -> dict[str, Any]:
-    """The message of a frame's map.
+    """The message of a frame's map, which holds neither maps nor arrays.
 
     Raises:
         FrameRefused: anything else.
     """
+    maps: list[None] = []
+
+    def one(found: dict[str, Any]) -> dict[str, Any]:
+        maps.append(None)
+        if len(maps) > 1:
+            raise FrameRefused("the frame's map nests")
+        return found
+
     try:
-        message = msgpack.unpackb(packed, raw=False, strict_map_key=True, use_list=True)
-    except (ValueError, TypeError, msgpack.exceptions.UnpackException):
+        message = msgpack.unpackb(
+            packed,
+            raw=False,
+            strict_map_key=True,
+            max_array_len=0,
+            max_map_len=_FIELDS_MAX,
+            max_ext_len=0,
+            object_hook=one,
+        )
+    except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException):
         raise FrameRefused("the frame holds no msgpack") from None
     if not isinstance(message, dict) or not all(isinstance(key, str) for key in message):
         raise FrameRefused("the frame holds no map")

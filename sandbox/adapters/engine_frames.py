@@ -16,6 +16,10 @@ FRAME_LIMIT = 64 * 2**20
 _HEADER = struct.Struct(">I")
 _CHUNK = 2**16
 _NESTED_LIMIT = 10_000
+_SMALL = 2**20
+_LARGE_ANSWER = b"\x81\xa6answer\xc6"
+"""How {"answer": bytes} begins where the bytes are many: the only message that may be large. Anything else of that size would
+be small values by the million, each of which takes far more memory than its byte in the frame."""
 
 
 class FrameError(Exception):
@@ -40,6 +44,8 @@ def receive(connection: socket.socket, until: float) -> dict[str, Any]:
 
 def unpack(body: bytes) -> dict[str, Any]:
     """The map in a frame's body: string keys, no extension types, nothing behind it. Raises FrameError."""
+    if len(body) > _SMALL and not body.startswith(_LARGE_ANSWER):
+        raise FrameError
     try:
         message = msgpack.unpackb(
             body,

@@ -112,7 +112,7 @@ def open_root(root: Path, passphrase: bytes) -> bytes:
     """The root key of a home.
 
     Raises:
-        HomeNotUsable: there is no enclave here.
+        HomeNotUsable: there is no enclave here, or others than its owner may open the folder.
         PassphraseWrong: the passphrase is wrong or the key file was changed.
         EnclaveSealed: the key file is not readable.
     """
@@ -123,6 +123,8 @@ def open_root(root: Path, passphrase: bytes) -> bytes:
         raise HomeNotUsable(f"{root} holds no enclave; `sandbox init` makes one.") from None
     except ValueError:
         raise EnclaveSealed("The root key file is not readable.") from None
+    if root.stat().st_mode & 0o077:
+        raise HomeNotUsable(f"Others can open {root}, where keys, ledger and a steward's files lie; chmod 700 it.")
     try:
         return unlock(document, passphrase)
     except ProofFailed:

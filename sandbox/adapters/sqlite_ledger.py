@@ -123,7 +123,7 @@ class SqliteLedger(LedgerRegisters):
             if earlier is not None:
                 return earlier, sqlite_log.receipt(connection, earlier.entry)
             use = check_use(connection, self._grants, reservation)
-            first = self._queries.committed(connection, reservation.grant, reservation.answer_key)
+            first = self._queries.committed(connection, reservation)
             return self._record(connection, reservation, use, entry, first) if first is not None else None
 
     def commit(self, order: str, answer: dict[str, Any], review: ReviewOpening, entry: Entry) -> Receipt:

@@ -58,12 +58,12 @@ class Queries:
             raise IdempotencyKeyReused("This Idempotency-Key of yours was used with another request.")
         return self.record(found)
 
-    def committed(self, connection: sqlite3.Connection, grant: str, answer_key: str) -> str | None:
-        """The id of the grant's first query whose committed answer has this key."""
+    def committed(self, connection: sqlite3.Connection, asked: Reservation) -> str | None:
+        """The id of the first query of the grant and dataset whose committed answer has this key."""
         found = connection.execute(
             "SELECT id FROM queries JOIN settlements USING (order_id) WHERE grant_id = ? AND answer_key = ? "
-            "AND reused_of IS NULL AND outcome = 'committed' ORDER BY queries.entry LIMIT 1",
-            (grant, answer_key),
+            "AND dataset = ? AND reused_of IS NULL AND outcome = 'committed' ORDER BY queries.entry LIMIT 1",
+            (asked.grant, asked.answer_key, asked.dataset),
         ).fetchone()
         return found[0] if found is not None else None
 

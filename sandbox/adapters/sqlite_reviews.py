@@ -163,6 +163,7 @@ def read_vote(row: sqlite3.Row) -> VoteRecord:
         row["round"],
         row["digest"],
         read_time(row["at"]),
+        row["entry"],
     )
 
 

@@ -59,7 +59,7 @@ RULES = {
     "only_committed_answers_are_reused": """BEFORE INSERT ON queries
         WHEN NEW.reused_of IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM queries AS first JOIN settlements USING (order_id)
-            WHERE first.id = NEW.reused_of AND first.grant_id = NEW.grant_id
+            WHERE first.id = NEW.reused_of AND first.grant_id = NEW.grant_id AND first.dataset = NEW.dataset
                 AND first.answer_key = NEW.answer_key AND outcome = 'committed')""",
     "uses_are_numbered_and_limited": """BEFORE INSERT ON queries
         WHEN NEW.use <> 1 + coalesce((SELECT max(use) FROM queries WHERE grant_id = NEW.grant_id), 0)
@@ -85,6 +85,13 @@ RULES = {
             JOIN people AS voter ON voter.name = NEW.reviewer
             WHERE reviews.id = NEW.review
                 AND (voter.human = author.human OR voter.organisation = author.organisation))""",
+    "nobody_votes_under_a_grant_they_gave": """BEFORE INSERT ON votes
+        WHEN EXISTS (
+            SELECT 1 FROM reviews JOIN queries ON queries.order_id = reviews.order_id
+            JOIN grants ON grants.id = queries.grant_id
+            JOIN people AS giver ON giver.name = grants.given_by
+            JOIN people AS voter ON voter.name = NEW.reviewer
+            WHERE reviews.id = NEW.review AND voter.human = giver.human)""",
     "nobody_frozen_votes": """BEFORE INSERT ON votes
         WHEN EXISTS (SELECT 1 FROM frozen WHERE subject = 'person' AND name = NEW.reviewer)""",
     "one_human_one_vote_in_a_round": """BEFORE INSERT ON votes

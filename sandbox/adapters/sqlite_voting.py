@@ -20,7 +20,7 @@ def check_vote(
 
     Raises:
         NotFound: the voter is of the author's organisation.
-        OwnRequest: the voter is the author.
+        OwnRequest: the voter is the author, or gave the grant.
         Frozen: the voter is frozen.
         AlreadyDecided: the review is decided, or this human has voted in this round.
         ReviewChanged: others voted meanwhile, or the vote is on something else than the review is about.
@@ -56,6 +56,8 @@ def _check_voter(connection: sqlite3.Connection, review: ReviewRecord, vote: Vot
         raise OwnRequest("Nobody reviews what they asked for themselves.")
     if voter.organisation == review.organisation:
         raise NotFound(f"There is no review {vote.review}.")
+    if connection.execute(_GIVEN_BY, (review.grant, voter.human)).fetchone() is not None:
+        raise OwnRequest("Nobody reviews what was asked under a grant that they gave.")
     sqlite_freezes.check_free(connection, person=voter.name)
 
 
@@ -65,6 +67,10 @@ def _is_bound(connection: sqlite3.Connection, review: ReviewRecord, digest: str)
     newest = review.votes[-1].digest if review.votes else review.opening.digest
     return digest == newest or connection.execute(_STARTED_SINCE, {"review": review.opening.id}).fetchone() is not None
 
+
+_GIVEN_BY = """
+SELECT 1 FROM grants JOIN people ON people.name = grants.given_by WHERE grants.id = ? AND people.human = ?
+"""
 
 _STARTED_SINCE = """
 SELECT 1 FROM entry_facts WHERE kind = 'enclave.started' AND entry > coalesce(

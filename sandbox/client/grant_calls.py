@@ -33,7 +33,7 @@ class GrantCalls(Calls):
             NotFound: a dataset that is not in the catalogue. CoreGrade: one that never leaves.
         """
         body: dict[str, Any] = {
-            "datasets": list(datasets),
+            "datasets": _names(datasets),
             "purpose": purpose,
             "epsilon": exact_text(epsilon),
             "not_after": moment(not_after),
@@ -90,6 +90,11 @@ class GrantCalls(Calls):
         return items(self.transport.json("GET", "/v1/accounts"), "accounts")
 
 
+def _names(names: Sequence[str]) -> list[str]:
+    """The names; one alone, as a text is a sequence of letters too."""
+    return [names] if isinstance(names, str) else list(names)
+
+
 def _narrowed(
     tables: Sequence[str] | None,
     columns: Sequence[str] | None,
@@ -101,7 +106,7 @@ def _narrowed(
     lists = {"tables": tables, "columns": columns, "aggregates": aggregates}
     times = {"not_before": not_before, "not_after": not_after}
     return given(
-        **{name: None if value is None else list(value) for name, value in lists.items()},
+        **{name: None if value is None else _names(value) for name, value in lists.items()},
         **{name: None if value is None else moment(value) for name, value in times.items()},
         uses=uses,
     )

@@ -29,13 +29,13 @@ _OTHERS = 0o077
 class KeysElsewhere(KeysRequired):
     """Keys are registered for the person, and their private halves are not here."""
 
-    title = "Your registered keys are not on this machine."
-    title_zh = "本机没有您已登记密钥的私钥。"
+    title = "The private keys that this needs are not on this machine."
+    title_zh = "本机没有所需的私钥。"
     advice = (
-        "Copy the key file here from the machine where the keys were made. Where it is lost, what was sealed to it stays "
-        "sealed: ask the administrator to enrol you anew."
+        "Copy the key file here from the machine where they were made, if they are yours. Where it is lost, what was sealed "
+        "to it stays sealed: ask the administrator to enrol you anew."
     )
-    advice_zh = "请从生成密钥的机器复制密钥文件。若已丢失，此前加密给该密钥的结果无法打开；请联系管理员重新为您开户。"
+    advice_zh = "若为您的密钥，请从生成密钥的机器复制密钥文件。若已丢失，此前加密给该密钥的结果无法打开；请联系管理员重新为您开户。"
 
 
 class KeyFileUnsafe(KeysRequired):
@@ -110,7 +110,7 @@ class FileKeyStore:
             raise KeyFileUnsafe(f"The key file {path} cannot be read.") from None
         try:
             return _read(json.loads(content), person)
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise KeyFileUnsafe(f"The key file {path} does not hold the keys of {person}.") from None
 
     def keep(self, origin: str, pair: KeyPair) -> None:
@@ -142,16 +142,24 @@ def _segment(text: str) -> str:
 
 
 def _only_for_owner(path: Path) -> None:
-    if os.name == "posix" and S_IMODE(path.stat().st_mode) & _OTHERS:
-        raise KeyFileUnsafe(f"{path} can be read by others on this machine.")
+    _check_owned(path, path.stat())
 
 
 def _private_bytes(path: Path) -> bytes:
     """The file's bytes; its mode is that of the very file that is read."""
     with path.open("rb") as file:
-        if os.name == "posix" and S_IMODE(os.fstat(file.fileno()).st_mode) & _OTHERS:
-            raise KeyFileUnsafe(f"{path} can be read by others on this machine.")
+        _check_owned(path, os.fstat(file.fileno()))
         return file.read()
+
+
+def _check_owned(path: Path, found: os.stat_result) -> None:
+    """Raises KeyFileUnsafe: keys that somebody else put here, or can read, are not this person's."""
+    if sys.platform == "win32":
+        return
+    if S_IMODE(found.st_mode) & _OTHERS:
+        raise KeyFileUnsafe(f"{path} can be read by others on this machine.")
+    if found.st_uid != os.geteuid():
+        raise KeyFileUnsafe(f"{path} belongs to another user of this machine.")
 
 
 def _read(document: Any, person: str) -> tuple[KeyPair, ...]:
@@ -190,8 +198,19 @@ def _replace(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+        _remember(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _remember(folder: Path) -> None:
+    """The new name outlives a loss of power: what is registered next can be opened for good."""
+    if sys.platform != "win32":
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The log: checkpoints, proofs, and for officers searching, showing, opening and exporting."""
 
 import os
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,9 @@ class LogCalls(Calls):
     def export_log(self, path: str | Path) -> Path:
         """Write the whole log to `path` (officers); the file appears only when it is whole."""
         target = Path(path)
-        draft = target.with_name(f".{target.name}.part")
+        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:
-            with self.transport.stream("/v1/log/export") as pieces, draft.open("wb") as file:
+            with self.transport.stream("/v1/log/export") as pieces, draft.open("xb") as file:
                 for piece in pieces:
                     file.write(piece)
                 file.flush()

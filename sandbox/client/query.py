@@ -12,9 +12,11 @@ from sandbox.client.release import Release
 from sandbox.client.transport import Transport
 from sandbox.proof.key_pairs import KeyPair
 from sandbox.proof.submission import Submission, sign_submission
+from sandbox.terms.loss import parse_decimal
 from sandbox.terms.refusal import (
     AnswerPending,
     Fault,
+    MalformedNumber,
     MalformedRequest,
     MeasurementForfeited,
     NotFound,
@@ -144,7 +146,8 @@ class Running:
             ReviewPending: people have to look at it first; `review` among its facts names the review.
             ReleaseRefused, ReleaseWithdrawn, ReleaseLapsed: it will not leave; the loss stays spent.
             MeasurementForfeited: the enclave failed; the loss stays spent.
-            ProofFailed: what came does not verify, or answers something else than what was signed here.
+            ProofFailed: what came does not verify, or answers something else than what was signed here. A stored answer may
+            be of the same question in other words, for the same purpose and ε; that its plan is the same is in the log.
         """
         view = self._settled(timeout, progress, review=review)
         try:
@@ -153,7 +156,7 @@ class Running:
             if view.get("state") != "failed":
                 raise
             raise MeasurementForfeited(spent=self._spent) from None
-        if self.submission is not None and not found.reused and found.request != self.submission.to_json():
+        if self.submission is not None and not _answers(found.request, self.submission, reused=found.reused):
             raise ProofFailed("The release answers another request than the one that was signed here.")
         return found
 
@@ -199,3 +202,17 @@ class Running:
             votes_needed=votes,
             spent=self._spent,
         )
+
+
+def _answers(request: dict[str, str], asked: Submission, *, reused: bool) -> bool:
+    """Whether a released request, signed by its reader, is the one asked here, or one whose answer it may share: the same
+    text asked while it ran, or, reused, the same question."""
+    sent = asked.to_json()
+    if request == sent:
+        return True
+    try:
+        same_loss = parse_decimal(request["epsilon"], "epsilon") == parse_decimal(asked.epsilon, "epsilon")
+    except MalformedNumber:
+        return False
+    same = ("origin", "person", "purpose") if reused else ("origin", "person", "purpose", "sql")
+    return same_loss and all(request[name] == sent[name] for name in same)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from sandbox.privacy.accuracy import interval
 from sandbox.proof.bundle import Opened, Verified, open_bundle, verify_bundle
 from sandbox.terms.answer import Answer, AnswerColumn, KeyColumn
 from sandbox.terms.dataset import KeyValue
-from sandbox.terms.loss import units_text
-from sandbox.terms.refusal import ProofFailed
+from sandbox.terms.loss import parse_decimal, units_text
+from sandbox.terms.refusal import MalformedNumber, ProofFailed
 
+_COST = {"space", "mode", "amount", "epsilon", "delta"}
 FILE_LIMIT = 256 * 2**20
 """Bytes of the largest file that is read as a release."""
 
@@ -56,10 +58,15 @@ class Release:
             raise ProofFailed("What is sealed in the release is not an answer.") from None
         if answer.order != facts["order"]:
             raise ProofFailed("The certificate speaks of another order.")
+        cost = _cost(document, opened.verified)
+        if cost.get("epsilon") is not None and not _same_amount(
+            cost["epsilon"], opened.request["submission"]["epsilon"]
+        ):
+            raise ProofFailed("The cost shown is not for the ε that was signed.")
         return cls(
             opened.verified.reused or facts["query"],
             answer,
-            _cost(document, opened.verified),
+            cost,
             opened.verified.reused is not None,
             dict(opened.request["submission"]),
             document["certificate"],
@@ -184,7 +191,7 @@ def read_document(path: str | Path) -> dict[str, Any]:
     with Path(path).open("rb") as file:
         content = file.read(FILE_LIMIT + 1)
     try:
-        document = json.loads(content) if len(content) <= FILE_LIMIT else None
+        document = json.loads(content, object_pairs_hook=_once) if len(content) <= FILE_LIMIT else None
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
@@ -192,11 +199,26 @@ def read_document(path: str | Path) -> dict[str, Any]:
     return document
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names come once: two programs never read two releases in one file."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name twice in one object")
+    return found
+
+
+def _same_amount(shown: object, signed: str) -> bool:
+    try:
+        return isinstance(shown, str) and parse_decimal(shown, "epsilon") == parse_decimal(signed, "epsilon")
+    except MalformedNumber:
+        return False
+
+
 def _written(path: Path, content: bytes) -> Path:
     """Write a file that appears only when it is whole."""
-    draft = path.with_name(f".{path.name}.part")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # nobody can have put a link there before
     try:
-        with draft.open("wb") as file:
+        with draft.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -207,7 +229,10 @@ def _written(path: Path, content: bytes) -> Path:
 
 
 def _cost(document: dict[str, Any], verified: Verified) -> dict[str, Any]:
-    """What the query cost: as shown, where it agrees with the certificate, else from the certificate alone."""
+    """What the query cost: as shown, where it agrees with the certificate, else from the certificate alone.
+
+    The unit space and its δ are shown as the enclave says them: no certificate states them.
+    """
     loss = verified.facts["loss"]
     try:
         amount = "0" if verified.reused is not None else units_text(int(loss["units"]))
@@ -215,6 +240,6 @@ def _cost(document: dict[str, Any], verified: Verified) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError):
         raise ProofFailed("The certificate does not state its loss.") from None
     shown = document.get("cost", {"mode": mode, "amount": amount})
-    if not isinstance(shown, dict) or (shown.get("mode"), shown.get("amount")) != (mode, amount):
+    if not isinstance(shown, dict) or (shown.get("mode"), shown.get("amount")) != (mode, amount) or set(shown) - _COST:
         raise ProofFailed("The cost shown is not the one in the log.")
     return shown

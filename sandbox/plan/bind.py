@@ -45,6 +45,8 @@ def bind(parsed: Parsed, datasets: Mapping[str, Dataset]) -> Plan:
         raise Unanswerable(PlanNotSupported("A query needs FROM and one table.", span=text.span(parsed.tree)))
     scope = resolve(source.this, datasets, text)
     items = [_item(node) for node in parsed.tree.expressions]
+    if not items:  # DuckDB reads SELECT FROM t, without a list
+        raise scope.refuse(PlanNotSupported, "A query needs at least one aggregate.", parsed.tree, _counting(text))
     keys, columns = _groups(parsed.tree.args.get("group"), items, scope)
     measures = Measures(scope)
     outputs = _outputs(items, columns, measures)
@@ -64,6 +66,12 @@ def bind(parsed: Parsed, datasets: Mapping[str, Dataset]) -> Plan:
         primitives=tuple(measures.primitives),
         outputs=outputs,
     )
+
+
+def _counting(text: Text) -> str:
+    """The text with a count as its select list."""
+    keyword = text.keyword(TokenType.SELECT) or (0, 0)
+    return text.replaced((keyword[1], keyword[1]), " count(*) as n")
 
 
 def _where(node: exp.Expr | None, scope: Scope) -> Expression | None:

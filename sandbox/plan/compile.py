@@ -14,6 +14,8 @@ from sandbox.terms.refusal import SqlTooLarge
 
 _STEPS_MAX = 6
 _CANDIDATES_MAX = 4
+_SEARCHED_MAX = 6_000
+"""Characters of candidates that are tried for one refusal: a long text gets few tries, so none takes long to refuse."""
 
 
 def compile_query(sql: str, datasets: Mapping[str, Dataset]) -> Plan:
@@ -44,9 +46,13 @@ def _compile(sql: str, datasets: Mapping[str, Dataset]) -> Plan:
 
 def _working(found: Unanswerable, datasets: Mapping[str, Dataset]) -> str | None:
     """The first candidate that compiles, after mending what is wrong with it in turn; else an example query."""
+    searched = 0
     for candidate in found.candidates[:_CANDIDATES_MAX]:
         text = candidate
         for _ in range(_STEPS_MAX):
+            searched += len(text)
+            if searched > _SEARCHED_MAX:
+                break
             try:
                 _compile(text, datasets)
             except Unanswerable as again:

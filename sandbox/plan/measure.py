@@ -43,10 +43,10 @@ MEASURE_LIMIT = 2**62
 
 @dataclass(slots=True)
 class Measures:
-    """The primitives gathered so far; equal ones appear once."""
+    """The primitives gathered so far, each with its number; equal ones appear once."""
 
     scope: Scope
-    primitives: list[Primitive] = field(default_factory=list)
+    primitives: dict[Primitive, int] = field(default_factory=dict)
 
     def add(self, node: Aggregate, name: str) -> Output:
         """The output column of one aggregate.
@@ -73,9 +73,7 @@ class Measures:
         return MeanOutput(name, total, self._index(_counted(operand)))
 
     def _index(self, primitive: Primitive) -> int:
-        if primitive not in self.primitives:
-            self.primitives.append(primitive)
-        return self.primitives.index(primitive)
+        return self.primitives.setdefault(primitive, len(self.primitives))
 
     def _count(self, node: exp.Count) -> Primitive:
         argument = node.args.get("this")

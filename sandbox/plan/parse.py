@@ -132,7 +132,14 @@ def _not_parsed(sql: str, tokens: tuple[Token, ...], error: ParseError) -> SqlNo
     at = [token for token in tokens if (token.line, token.col) == (place.get("line"), place.get("col"))]
     token = at[0] if at else tokens[-1]
     detail = "The text cannot be read as SQL from here on."
+    if token.token_type is TokenType.DASH and _joins(sql, token):
+        detail = 'A name with a hyphen stands in double quotes, as in "my-data".visits.'
     return SqlNotParsed(detail, span=span_of(sql, token.start, token.end + 1))
+
+
+def _joins(sql: str, dash: Token) -> bool:
+    """Whether a hyphen stands between letters or digits, as in a name that was not quoted."""
+    return sql[dash.start - 1 : dash.start].isalnum() and sql[dash.end + 1 : dash.end + 2].isalnum()
 
 
 def _begun_with_select(sql: str, tokens: tuple[Token, ...]) -> tuple[str, ...]:

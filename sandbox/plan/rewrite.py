@@ -51,7 +51,9 @@ def normalise(expression: Expression) -> Expression:
         parts = children(expression)
         new = tuple(normalise(part) for part in parts)
         expression = expression if new == parts else with_children(expression, new)
-        changed = next((made for rule in RULES if (made := rule(expression)) != expression), None)
+        made = (rule(expression) for rule in RULES)
+        # Most rules give back the very node: comparing it with itself part by part is what a long query's time goes into.
+        changed = next((other for other in made if other is not expression and other != expression), None)
         if changed is None:
             return expression
         expression = changed

@@ -39,6 +39,7 @@ class Given:
     version: int
     terms: Terms
     review: ReviewDuty
+    giver: str  # the human who gave it
     used: int = 0
     revoked: bool = False
 
@@ -83,7 +84,8 @@ class Grants:
             raise facts.wrong(f"gives more than its request asks for, or something else: {wider}")
         self.freezes.check(facts, person=facts.actor)
         self.accounts.open_grant(facts, grant, terms.analyst)
-        self.given_so_far[grant] = Given(version, terms, review)
+        giver = self.people.acting(facts, Role.STEWARD).human
+        self.given_so_far[grant] = Given(version, terms, review, giver)
 
     def revoked(self, facts: Facts) -> None:
         """grant.revoked: once, by a steward, for good."""

@@ -72,6 +72,8 @@ class Reviews:
         review = self._of_query(facts)
         reviewer = self._reviewer(facts, review)
         self.freezes.check(facts, person=reviewer.name)
+        if reviewer.human == self.grants.given_so_far[review.asked.grant].giver:
+            raise facts.wrong("votes on what was asked under a grant that the same human gave")
         facts.text("reason")
         ballot = Ballot(
             reviewer.human,

@@ -6,7 +6,9 @@ be out, and the log entries that say the same. Whoever holds one can check it of
 
 The envelope is HPKE (suite byte 0x41) of the padded canonical {"answer", "request", "salt"}, with an info that names the job,
 the key, the data version and the policies: an envelope put under another name does not open (security.md S26). The
-certificate signs the SHA-256 of the envelope and, inside it, of the content, whose random salt keeps it from being guessed.
+certificate signs the SHA-256 of the envelope and, inside it, of the content. The log's entry that committed the answer names
+the SHA-256 of {"answer", "salt"}: reviewers vote on it, and who opens the envelope compares. Entries and certificates are
+read by others, so the random salt, drawn when the answer is measured, keeps the numbers from being tried out.
 """
 
 import json
@@ -32,6 +34,7 @@ FORMAT = "sandbox/release/v1"
 CERTIFICATE = "sandbox/certificate/v2"
 SUITE = "sandbox-suite-1"
 """DHKEM(X25519, HKDF-SHA256) with AES-256-GCM (RFC 9180), Ed25519, SHA-256."""
+SALT_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Verified:
     facts: dict[str, Any]
     reused: str | None
     entries: dict[str, int]
+    committed: str
+    """What the log's entry names as the answer: the SHA-256 of {"answer", "salt"}."""
 
     def words(self, language: str = "en") -> list[str]:
         """What is proved, and what is not, in plain sentences ("en" or "zh")."""
@@ -57,15 +62,20 @@ class Opened:
     verified: Verified
 
 
+def salted(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer as it is committed, kept and sealed: {"answer", "salt"}."""
+    return {"answer": answer, "salt": token_hex(SALT_BYTES)}
+
+
 def make_bundle(
-    answer: dict[str, Any],
+    measured: dict[str, Any],
     submission: Submission,
     signature: str,
     facts: dict[str, Any],
     keys: PublicKeys,
     release_key: SigningKey,
 ) -> tuple[dict[str, Any], bytes]:
-    """Seal an answer to `keys` and certify it: the certificate and the envelope.
+    """Seal a `salted` answer to `keys` and certify it: the certificate and the envelope.
 
     `facts` are the certificate's, without format, suite, answer, envelope and submission, which are added here.
 
@@ -76,7 +86,7 @@ def make_bundle(
     if not keys.id == facts["key"] == submission.key:
         raise ValueError("an answer is sealed to the keys that its submission names")
     request = {"submission": submission.to_json(), "signature": signature}
-    content = canonical_bytes({"answer": answer, "request": request, "salt": token_hex(32)})
+    content = canonical_bytes({"answer": measured["answer"], "request": request, "salt": measured["salt"]})
     named = facts | {"format": CERTIFICATE, "suite": SUITE, "submission": submission.digest}
     envelope = seal_to(keys.sealing, pad(content), _sealed_for(named))
     named |= {"answer": envelope_digest(content), "envelope": envelope_digest(envelope)}
@@ -103,8 +113,8 @@ def verify_bundle(document: dict[str, Any], trusted: Trusted) -> Verified:
     """
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ProofFailed("This is not a release.")
-    facts, entries, reused = verify_release(document, trusted, CERTIFICATE, SUITE)
-    return Verified(facts, reused, entries)
+    facts, entries, reused, committed = verify_release(document, trusted, CERTIFICATE, SUITE)
+    return Verified(facts, reused, entries, committed)
 
 
 def open_bundle(document: dict[str, Any], pair: KeyPair, trusted: Trusted) -> Opened:
@@ -122,14 +132,16 @@ def open_bundle(document: dict[str, Any], pair: KeyPair, trusted: Trusted) -> Op
         raise ProofFailed("The answer inside is not the one that was certified.")
     try:
         inside = json.loads(content)
-        request = inside["request"]
+        request, measured = inside["request"], {"answer": inside["answer"], "salt": inside["salt"]}
         submission = Submission(**{name: text for name, text in request["submission"].items() if name != "format"})
         check_submission(pair.public, submission, request["signature"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SignatureInvalid):
         raise ProofFailed("The release does not hold the request that its reader signed.") from None
     if submission.digest != facts["submission"] or submission.origin != trusted.origin:
         raise ProofFailed("The certificate is about another request than the one inside.")
-    return Opened(inside["answer"], request, verified)
+    if digest(measured) != verified.committed:
+        raise ProofFailed("The answer inside is not the one that the log says was measured and reviewed.")
+    return Opened(measured["answer"], request, verified)
 
 
 def certificate_digest(certificate: dict[str, Any]) -> str:

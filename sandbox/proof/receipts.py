@@ -1,5 +1,6 @@
 """Receipts: that an entry is in the log, under a checkpoint that the trusted log key signed. Checked offline."""
 
+import re
 from typing import Any, Protocol
 
 from sandbox.proof.checkpoint import Checkpoint, open_checkpoint
@@ -7,6 +8,8 @@ from sandbox.proof.entry import read_entry
 from sandbox.proof.merkle import leaf_hash, verify_inclusion
 from sandbox.proof.signing import VerifyingKey
 from sandbox.terms.refusal import ProofFailed
+
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class Trusted(Protocol):
@@ -38,6 +41,8 @@ def check_inclusion(leaf: str, index: int, checkpoint: str, proof: list[str], tr
     try:
         if not isinstance(index, int) or isinstance(index, bool):
             raise TypeError("an index is a whole number")  # noqa: TRY301 - one answer for every way of being wrong
+        if not isinstance(proof, list) or not all(_HASH.fullmatch(item) for item in (leaf, *proof)):
+            raise ValueError("a hash has one spelling")  # noqa: TRY301 - the same
         leaf_bytes, hashes = bytes.fromhex(leaf), [bytes.fromhex(item) for item in proof]
     except (TypeError, ValueError):
         raise ProofFailed("The receipt is not of the form a receipt has.") from None

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.proof.certificate import verify_certificate
-from sandbox.proof.receipts import Trusted, check_entry, check_inclusion
+from sandbox.proof.receipts import Trusted, check_entry, check_inclusion, open_note
 from sandbox.proof.signing import VerifyingKey, strict_base64
 from sandbox.terms.canonical import digest
 from sandbox.terms.refusal import ProofFailed
@@ -54,6 +54,8 @@ _RESERVED = (
     "text_tag",
 )
 _REVIEW = ("id", "outcome", "votes", "profile", "digest")
+_SAME_QUESTION = ("dataset", "data_version", "manifest", "plan_tag")
+"""What the log says alike of a question and of one that got its stored answer."""
 
 
 def envelope_digest(content: bytes) -> str:
@@ -71,8 +73,9 @@ def envelope_of(document: dict[str, Any]) -> bytes:
 
 def verify_release(
     document: dict[str, Any], trusted: Trusted, certificate_format: str, suite: str
-) -> tuple[dict[str, Any], dict[str, int], str | None]:
-    """The certificate's facts, the places of the log entries by name, and the reusing query's id if there is one.
+) -> tuple[dict[str, Any], dict[str, int], str | None, str]:
+    """The certificate's facts, the places of the log entries by name, the reusing query's id if there is one, and the digest
+    of the answer that was committed.
 
     Raises:
         ProofFailed: naming the first thing that does not hold.
@@ -88,23 +91,26 @@ def verify_release(
     entries = {name: check_entry(receipt, trusted) for name, receipt in receipts.items()}
     places = {name: int(receipt["index"]) for name, receipt in receipts.items()}
     _agree(facts, entries, document)
+    _one_log([facts["log"]["checkpoint"], *(receipt["checkpoint"] for receipt in receipts.values())], trusted)
     log = facts["log"]
     if (places["reserved"], places["committed"]) != (log["reserved"], log["committed"]):
         raise ProofFailed("The certificate and the receipts name different entries of the log.")
     if not places["reserved"] < places["committed"] < places["released"]:
         raise ProofFailed("The log's entries are not in the order in which a release comes about.")
     check_inclusion(receipts["committed"]["leaf"], log["committed"], log["checkpoint"], log["proof"], trusted)
+    _approved(facts["review"], places)
     reused = None
     if "reused" in entries:
-        _expect(
-            entries["reused"],
-            "query.reused",
-            {"of": facts["query"], "person": facts["person"], "grant": facts["grant"]},
-        )
+        if places["reused"] < places["committed"]:
+            raise ProofFailed("The log's entries are not in the order in which an answer is reused.")
+        said = entries["reserved"]["facts"]
+        same = {name: said.get(name) for name in _SAME_QUESTION}
+        named = {"of": facts["query"], "person": facts["person"], "grant": facts["grant"]}
+        _expect(entries["reused"], "query.reused", named | same)
         reused = str(entries["reused"]["facts"].get("query"))
     if document.get("id", reused or facts["query"]) != (reused or facts["query"]):
         raise ProofFailed("The release is another query's.")
-    return facts, places, reused
+    return facts, places, reused, _committed_digest(entries["committed"])
 
 
 def _certified(document: dict[str, Any], trusted: Trusted, certificate_format: str, suite: str) -> dict[str, Any]:
@@ -141,6 +147,42 @@ def _agree(facts: dict[str, Any], entries: dict[str, dict[str, Any]], document: 
         "envelope": facts["envelope"],
     }
     _expect(entries["released"], "release.released", named | released)
+
+
+def _committed_digest(entry: dict[str, Any]) -> str:
+    found = entry["facts"].get("answer")
+    if not isinstance(found, str):
+        raise ProofFailed("The log does not say which answer was committed.")
+    return found
+
+
+def _one_log(notes: list[str], trusted: Trusted) -> None:
+    """A log that shows two faces of one size is two logs."""
+    if not all(isinstance(note, str) for note in notes):
+        raise ProofFailed("The release carries something else than checkpoints.")
+    roots: dict[int, bytes] = {}
+    for note in set(notes):
+        found = open_note(note, trusted)
+        if roots.setdefault(found.size, found.root) != found.root:
+            raise ProofFailed("The log was forked: two checkpoints of one size differ.")
+
+
+def _approved(review: dict[str, Any], places: dict[str, int]) -> None:
+    """That the certificate names as many deciding votes as the review asks for, cast between commit and release."""
+    approvals, votes = review["approvals"], review["votes"]
+    try:
+        entries, rounds = [item["entry"] for item in approvals], {item["round"] for item in approvals}
+        if any(set(item) != {"entry", "round"} or not _is(item["entry"], int) for item in approvals):
+            raise ValueError("not an approval")  # noqa: TRY301 - one answer for every way of being wrong
+        if votes == 0 and not approvals:
+            return
+        (name,) = rounds
+        wanted = {"independent": votes, "consolidation": 2, "third": 1}[name]
+    except (KeyError, TypeError, ValueError):
+        raise ProofFailed("The certificate does not name the votes that approved.") from None
+    cast = all(places["committed"] < entry < places["released"] for entry in entries)
+    if not cast or (votes == 0) or len(set(entries)) != len(entries) or len(entries) != wanted:
+        raise ProofFailed("The certificate names other votes than those that can approve.")
 
 
 def _expect(entry: dict[str, Any], kind: str, facts: dict[str, Any]) -> None:

@@ -41,15 +41,15 @@ _FINDINGS = {
     ),
     "voted": (
         "Votes of reviewers, each by somebody of another organisation than the author's: {count}, first entry {first}.",
-        "审查员投票（均来自提问者以外的机构）：{count} 次，首条为第 {first} 条。",
+        "审核人员投票（均来自提问者以外的机构）：{count} 次，首条为第 {first} 条。",
     ),
     "review-approved": (
         "Held answers that reviewers approved: {count}, first entry {first}.",
-        "经审查员批准的暂缓结果：{count} 项，首条为第 {first} 条。",
+        "经审核人员批准的暂缓结果：{count} 项，首条为第 {first} 条。",
     ),
     "review-rejected": (
         "Held answers that reviewers refused; they never left: {count}, first entry {first}.",
-        "被审查员拒绝、从未发布的结果：{count} 项，首条为第 {first} 条。",
+        "被审核人员拒绝、从未发布的结果：{count} 项，首条为第 {first} 条。",
     ),
     "review-withdrawn": (
         "Held answers that their authors withdrew: {count}, first entry {first}.",
@@ -61,7 +61,7 @@ _FINDINGS = {
     ),
     "review-open": (
         "Held answers that still wait for reviewers: {count}, first entry {first}.",
-        "仍在等待审查的结果：{count} 项，首条为第 {first} 条。",
+        "仍在等待审核的结果：{count} 项，首条为第 {first} 条。",
     ),
     "released-automatic": (
         "Releases that the rules let out without a reviewer: {count}, first entry {first}.",
@@ -73,7 +73,7 @@ _FINDINGS = {
     ),
     "released-held": (
         "Releases that left after reviewers had approved them: {count}, first entry {first}.",
-        "经审查批准后发布的结果：{count} 项，首条为第 {first} 条。",
+        "经审核批准后发布的结果：{count} 项，首条为第 {first} 条。",
     ),
     "unreleased": (
         "Approved answers that have not left: {count}, first entry {first}; a stop, a freeze or a revocation keeps them.",

@@ -22,6 +22,7 @@ __all__ = [
     "KEY_BYTES",
     "Cost",
     "derive",
+    "is_sealing_key",
     "lock",
     "new_sealing_key",
     "open_sealed",
@@ -63,6 +64,15 @@ def new_sealing_key() -> bytes:
 def sealing_public(private: bytes) -> bytes:
     """The public half of an X25519 private key."""
     return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def is_sealing_key(public: bytes) -> bool:
+    """Whether something can be sealed to it: not to the few points with which everybody shares the same "secret"."""
+    try:
+        X25519PrivateKey.generate().exchange(X25519PublicKey.from_public_bytes(public))
+    except ValueError:
+        return False
+    return True
 
 
 def seal_to(public: bytes, plaintext: bytes, info: bytes) -> bytes:

@@ -4,12 +4,12 @@ the ledger nor a copy shown elsewhere can say more than was granted.
 
 from base64 import b64encode
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 from sandbox.proof.entry import read_time, time_text
 from sandbox.proof.signing import SigningKey, VerifyingKey, strict_base64
 from sandbox.terms.canonical import canonical_bytes
+from sandbox.terms.exact_numbers import read_fraction
 from sandbox.terms.people import Aggregate, Grant, ReviewDuty
 from sandbox.terms.refusal import ProofFailed
 
@@ -72,7 +72,7 @@ def read_grant(document: dict[str, Any], signature: str) -> Grant:
             columns=tuple(document["columns"]),
             aggregates=tuple(Aggregate(item) for item in document["aggregates"]),
             purpose=document["purpose"],
-            epsilon=Fraction(document["epsilon"]),
+            epsilon=read_fraction(document["epsilon"]),
             uses=document["uses"],
             review=ReviewDuty(document["review"]),
             not_before=read_time(document["not_before"]),
@@ -81,8 +81,8 @@ def read_grant(document: dict[str, Any], signature: str) -> Grant:
             request=document["request"],
             signature=signature,
         )
-        if grant_document(grant) != document:
+        if canonical_bytes(grant_document(grant)) != canonical_bytes(document):
             raise ValueError("another spelling")  # noqa: TRY301 - one answer for every way of being wrong
-    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise ProofFailed("This is not a grant.") from None
     return grant

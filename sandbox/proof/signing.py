@@ -25,6 +25,21 @@ _NAME_LIMIT = 256
 _VKEY = re.compile(r"(?P<name>[^+]+)\+(?P<id>[0-9a-f]{8})\+(?P<key>[A-Za-z0-9+/]{44})")
 
 
+_SMALL_ORDER = frozenset(
+    bytes.fromhex(point)
+    for point in (
+        "00" * 32,
+        "01" + "00" * 31,
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ec" + "ff" * 30 + "7f",
+        "ed" + "ff" * 30 + "7f",
+        "ee" + "ff" * 30 + "7f",
+    )
+)
+"""The y of every point whose order divides 8, all spellings, the sign of x left out."""
+
+
 def new_seed() -> bytes:
     """A fresh random private seed."""
     return token_bytes(KEY_BYTES)
@@ -38,6 +53,12 @@ def check_name(name: str) -> None:
     """
     if not name or len(name) > _NAME_LIMIT or "+" in name or not name.isprintable() or any(c.isspace() for c in name):
         raise ValueError("a key name is 1 to 256 printable characters without spaces and plus signs")
+
+
+def is_signing_key(public: bytes) -> bool:
+    """Whether a signature by it means anything: under a point of small order, one that anybody writes down is good for
+    every message, so that its owner could deny all they signed (RFC 8032 leaves this to the application)."""
+    return len(public) == KEY_BYTES and public[:-1] + bytes([public[-1] & 0x7F]) not in _SMALL_ORDER
 
 
 def strict_base64(text: str) -> bytes:

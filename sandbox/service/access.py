@@ -23,19 +23,23 @@ def require(
     *,
     stewards: Sequence[str] = (),
     author: Person | None = None,
+    datasets: Sequence[str] = (),
 ) -> None:
-    """Ask about the actor's role, what they speak for (`stewards`), and whose thing it is (`author`).
+    """Ask about the actor's role, what they speak for (`stewards`), whose thing it is (`author`), and of what data
+    (`datasets`).
 
-    Raises RoleNotPermitted, Frozen (the actor), NotFound where the actor does not speak for the data, or may not know of
-    the author's thing, OwnRequest where it is their own.
+    Raises RoleNotPermitted, Frozen (the actor or the data), NotFound where the actor does not speak for the data, or may
+    not know of the author's thing, OwnRequest where it is their own.
     """
     request = AccessRequest(
         actor,
         action,
         enclave.clock.now(),
+        datasets=tuple(datasets),
         stewards=tuple(stewards),
         author=author,
         frozen_person=is_frozen(enclave, actor),
+        frozen_datasets=frozen_datasets(enclave, datasets),
     )
     _raise(decide(request, ()))
 

@@ -19,8 +19,9 @@ PURPOSE_LIMIT = 200
 def entry(
     enclave: Enclave, actor: Person | None, kind: str, facts: dict[str, Any], at: datetime | None = None
 ) -> Entry:
-    """An entry by `actor`, or by the enclave itself, at the moment given or now."""
-    return Entry(kind, at or enclave.clock.now(), actor.name if actor is not None else enclave.settings.name, facts)
+    """An entry by `actor`, or by the enclave itself, at the moment given or now; it names the policies in force."""
+    name = actor.name if actor is not None else enclave.settings.name
+    return Entry(kind, at or enclave.clock.now(), name, facts | {"bundle": enclave.bundle})
 
 
 def stated(enclave: Enclave, index: int) -> EntryReceipt:

@@ -13,11 +13,14 @@ from sandbox.service.enclave import Enclave
 from sandbox.service.release_clock import slot_ms
 from sandbox.service.ruling import LEVEL
 from sandbox.service.views import Quote
-from sandbox.terms.loss import units_text
+from sandbox.terms.dataset import Account
+from sandbox.terms.loss import Loss, Mode, units_text
 from sandbox.terms.people import Person
 from sandbox.terms.refusal import BudgetInsufficient, Refusal
 
 __all__ = ["QueryRequest", "check"]
+
+_SYMBOLS = {Mode.ZCDP: "ρ", Mode.PURE: "ε"}
 
 
 def check(enclave: Enclave, actor: Person, request: QueryRequest) -> Quote:
@@ -41,17 +44,23 @@ def _log(enclave: Enclave, actor: Person, request: QueryRequest, verdict: str, *
     enclave.ledger.append(entry(enclave, actor, "query.checked", facts | more))
 
 
+def _short(account: Account, cost: Loss) -> BudgetInsufficient:
+    """Which account is short; by how much only where it is the caller's own."""
+    amount = f"{_SYMBOLS[cost.mode]} = {units_text(cost.units)}"
+    if not is_own(account.kind):
+        return BudgetInsufficient(f"The {account.kind} account does not cover {amount}.", account=account.kind)
+    left = units_text(account.left)
+    return BudgetInsufficient(
+        f"This costs {amount}, and your {account.kind} account has {left} left.", account=account.kind, left=left
+    )
+
+
 def _quote(enclave: Enclave, actor: Person, question: Question) -> Quote:
     plan, grant, cost = question.plan, question.grants[0], question.spec.cost
     accounts = enclave.ledger.accounts(question.space.name, dataset=plan.dataset, grant=grant.id, analyst=actor.name)
     for account in reversed(accounts):  # the innermost short one is named: it says least of others
         if account.left < cost.units:
-            left = units_text(account.left) if is_own(account.kind) else None
-            raise BudgetInsufficient(
-                f"The {account.kind} account does not cover a cost of {units_text(cost.units)}.",
-                account=account.kind,
-                left=left,
-            )
+            raise _short(account, cost)
     return Quote(
         dataset=plan.dataset,
         table=plan.table,

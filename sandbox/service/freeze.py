@@ -9,7 +9,7 @@ from sandbox.service.enclave import Enclave
 from sandbox.service.people_views import FreezeView
 from sandbox.service.release_answer import release_pending
 from sandbox.terms.people import Freeze, Person, Subject
-from sandbox.terms.refusal import AlreadyDecided, MalformedRequest, NotFound
+from sandbox.terms.refusal import AlreadyDecided, MalformedRequest, NotFound, OwnRequest
 
 
 def freeze(enclave: Enclave, actor: Person, subject: str, name: str, reason: str) -> FreezeView:
@@ -52,6 +52,8 @@ def lift(enclave: Enclave, actor: Person, freeze_id: str, reason: str) -> Freeze
     if found.lifted:
         raise AlreadyDecided("This freeze was lifted already.")
     first = enclave.ledger.person(found.lift_asked_by) if found.lift_asked_by is not None else None
+    if first is not None and first.human == actor.human:
+        raise OwnRequest("You asked for this freeze to be lifted: another officer must agree.")
     require(enclave, actor, Action.LIFT_FREEZE, author=first)
     stop, _ = enclave.ledger.lift(freeze_id, actor, reason, entry(enclave, actor, "freeze.lift-asked", {}))
     if stop.lifted:

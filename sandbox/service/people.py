@@ -1,6 +1,8 @@
 """Enrolling people, and what they are told of themselves."""
 
 import re
+import unicodedata
+from collections.abc import Sequence
 
 from policies.conflicts import conflict
 from policies.roles import Action
@@ -24,13 +26,16 @@ def enrol(
     several names.
 
     Raises:
-        RoleNotPermitted, Frozen, MalformedRequest, NameTaken, RoleConflict (this human may not hold this role with
+        RoleNotPermitted, Frozen, MalformedRequest (also for another spelling of an organisation or identity that is
+        enrolled), NameTaken, RoleConflict (this human may not hold this role with
         those they have), AuditUnavailable.
     """
     require(enclave, actor, Action.ENROL_PERSON)
     person = _person(enclave, name, organisation, role, identity)
     with enclave.desk.lock:  # two enrolments of one human at a time would not see each other
-        _check_roles(enclave, person)
+        others = enclave.ledger.people()
+        _check_spelling(others, person)
+        _check_roles(others, person)
         return _add(enclave, actor, person)
 
 
@@ -54,8 +59,24 @@ def _add(enclave: Enclave, actor: Person | None, person: Person) -> tuple[Person
     return person, token
 
 
-def _check_roles(enclave: Enclave, person: Person) -> None:
-    people = enclave.ledger.people()
+def _check_spelling(people: Sequence[Person], person: Person) -> None:
+    """Who reviews for whom goes by organisation and human, letter by letter: so one of them has one spelling."""
+    for field, name, known in (
+        ("organisation", person.organisation, {other.organisation for other in people}),
+        ("identity", person.human, {other.human for other in people}),
+    ):
+        same = next((other for other in known if other != name and _read(other) == _read(name)), None)
+        if same is not None:
+            raise MalformedRequest(f'{field} is enrolled already as "{same}": spell it the same way.', field=field)
+
+
+def _read(text: str) -> str:
+    """A name as people read it: without case, width, composition and the number of spaces."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(folded.split())
+
+
+def _check_roles(people: Sequence[Person], person: Person) -> None:
     if any(other.name == person.name for other in people):
         raise NameTaken
     clash = conflict(person.role, [other.role for other in people if other.human == person.human])

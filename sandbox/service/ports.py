@@ -5,7 +5,7 @@ transaction, or raises `AuditUnavailable` and changed nothing.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -128,6 +128,8 @@ class VoteRecord:
     round: str
     digest: str
     at: datetime
+    entry: int = field(default=0, compare=False)
+    """Its place in the log; of no meaning in one that is not cast yet."""
 
 
 @dataclass(frozen=True, slots=True)

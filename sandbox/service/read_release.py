@@ -32,10 +32,11 @@ def release(enclave: Enclave, actor: Person, query: str) -> ReleaseView:
 
     Raises:
         NotFound: not there, or somebody else's.
-        AnswerPending: its slot has not come (facts: visible_at).
-        ReviewPending: it waits for reviewers (facts: review).
+        AnswerPending: its slot has not come (facts: visible_at, spent).
+        ReviewPending: it waits for reviewers (facts: review, spent).
         ReleaseRefused, ReleaseWithdrawn, ReleaseLapsed: it will not come out (facts: spent; reason, the reviewers').
-        Frozen: it is approved, and an officer's freeze holds it up (facts: spent).
+        Frozen: it is approved, and an officer's freeze holds it up (facts: spent); or it is out, and its dataset is
+            frozen now: no answer from such a one is handed out.
         MeasurementForfeited: there will be none (facts: spent).
         ProofFailed: the stored release is not the one that was signed.
     """
@@ -44,6 +45,7 @@ def release(enclave: Enclave, actor: Person, query: str) -> ReleaseView:
     stand = stand_of(enclave, record)
     if stand.state != read_query.DONE:
         raise _not_out(enclave, record, stand)
+    require(enclave, actor, Action.READ_RELEASE, datasets=(record.dataset,))
     record = own_record(enclave, actor, query)
     if stand.review is None:
         raise Fault
@@ -63,9 +65,9 @@ def _not_out(enclave: Enclave, record: QueryRecord, stand: Stand) -> Exception:
     spent = cost_of(record).amount
     match stand.state:
         case read_query.RUNNING:
-            return AnswerPending(visible_at=time_text(seen(enclave, record).visible_at))
+            return AnswerPending(visible_at=time_text(seen(enclave, record).visible_at), spent=spent)
         case read_query.IN_REVIEW:
-            return ReviewPending(review=stand.review.opening.id if stand.review is not None else None)
+            return ReviewPending(review=stand.review.opening.id if stand.review is not None else None, spent=spent)
         case read_query.REFUSED:
             return ReleaseRefused(reason=_reasons(stand.review), spent=spent)
         case read_query.WITHDRAWN:

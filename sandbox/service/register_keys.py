@@ -2,6 +2,8 @@
 
 from policies.roles import Action
 from sandbox.proof.key_pairs import check_possession, check_rotation, key_id
+from sandbox.proof.sealing import is_sealing_key
+from sandbox.proof.signing import is_signing_key
 from sandbox.service.access import require
 from sandbox.service.audit import entry
 from sandbox.service.enclave import Enclave
@@ -21,13 +23,18 @@ def register(
     `rotation` is the current signing key's (prove_rotation): a stolen token alone cannot redirect answers.
 
     Raises:
-        RoleNotPermitted, Frozen, MalformedRequest (a key of another length), SignatureInvalid (a proof that does not
+        RoleNotPermitted, Frozen, MalformedRequest (a key of another length, or a point of small order), SignatureInvalid (a proof that does not
         hold, or none by the current keys), NameTaken (these keys are registered), AuditUnavailable.
     """
     require(enclave, actor, Action.REGISTER_KEYS)
     for field, value in (("sealing", sealing), ("signing", signing)):
         if len(value) != KEY_BYTES:
             raise MalformedRequest(f"{field} is a public key of {KEY_BYTES} bytes.", field=field)
+    for field, usable in (("sealing", is_sealing_key(sealing)), ("signing", is_signing_key(signing))):
+        if not usable:
+            raise MalformedRequest(
+                f"{field} is a point that keeps nothing secret or signed; make new keys.", field=field
+            )
     keys = PublicKeys(key_id(actor.name, sealing, signing), actor.name, sealing, signing)
     with enclave.desk.lock:  # so that nobody slips in keys between the look at the current ones and the write
         registered = enclave.ledger.keys(actor.name)

@@ -9,6 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from sandbox.proof.bundle import make_bundle
+from sandbox.review.rules import Outcome
+from sandbox.review.votes import Verdict
 from sandbox.service.amounts import MECHANISMS
 from sandbox.service.audit import entry, loss_facts, stated
 from sandbox.service.enclave import Enclave
@@ -51,7 +53,7 @@ def release(enclave: Enclave, review: ReviewRecord) -> bool:
         raise Fault
     submission, signature = submission_of(record)
     certificate, envelope = make_bundle(
-        record.answer["answer"],
+        record.answer,
         submission,
         signature,
         _facts(enclave, review, record),
@@ -101,6 +103,19 @@ def _keys(enclave: Enclave, record: QueryRecord) -> PublicKeys:
     return found
 
 
+def _approvals(review: ReviewRecord) -> list[dict[str, Any]]:
+    """The votes that decided, by their places in the log; who cast them is not for the analyst. Earlier votes, and those on
+    what is no longer bound, decided nothing."""
+    if review.opening.outcome != Outcome.HELD or not review.votes:
+        return []
+    last = review.votes[-1]
+    return [
+        {"entry": vote.entry, "round": vote.round}
+        for vote in review.votes
+        if (vote.round, vote.digest, vote.verdict) == (last.round, last.digest, Verdict.APPROVE)
+    ]
+
+
 def _facts(enclave: Enclave, review: ReviewRecord, record: QueryRecord) -> dict[str, Any]:
     if record.settled_entry is None:
         raise Fault
@@ -121,9 +136,7 @@ def _facts(enclave: Enclave, review: ReviewRecord, record: QueryRecord) -> dict[
             "decision": APPROVED,
             "digest": opening.digest,
             "profile": opening.profile,
-            "approvals": [
-                {"reviewer": vote.reviewer, "round": vote.round} for vote in review.votes if vote.verdict == "approve"
-            ],
+            "approvals": _approvals(review),
         },
         "clock": measured["clock"],
         "assurance": ASSURANCE,

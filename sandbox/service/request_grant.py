@@ -99,7 +99,7 @@ def check_term(begins: datetime | None, ends: datetime, now: datetime) -> None:
         if moment is not None and moment.tzinfo is None:
             raise MalformedRequest(f"{field} carries its offset from UTC.", field=field)
     if ends <= now or (begins is not None and ends <= begins):
-        raise MalformedRequest("not_after lies after not_before and in the future.", field="not_after")
+        raise MalformedRequest("not_after must lie in the future, and after not_before.", field="not_after")
 
 
 def _registered(enclave: Enclave, names: Sequence[str]) -> list[Dataset]:

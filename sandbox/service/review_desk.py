@@ -9,7 +9,7 @@ from sandbox.review.copy import ReviewCopy
 from sandbox.review.rules import Outcome
 from sandbox.review.votes import Verdict, may_vote
 from sandbox.service.access import require
-from sandbox.service.audit import entry, is_label
+from sandbox.service.audit import check_reason, entry
 from sandbox.service.enclave import Enclave
 from sandbox.service.ports import ReviewRecord, VoteRecord
 from sandbox.service.read_query import IN_REVIEW, cost_of, own_record, seen, stand_of
@@ -20,9 +20,8 @@ from sandbox.service.ruling import intervals, profile_for
 from sandbox.service.views import QueryView
 from sandbox.terms.answer import Answer
 from sandbox.terms.people import Person
-from sandbox.terms.refusal import AlreadyDecided, Fault, MalformedRequest, NotFound, ReviewChanged
+from sandbox.terms.refusal import AlreadyDecided, Fault, MalformedRequest, NotFound, OwnRequest, ReviewChanged
 
-REASON_LIMIT = 500
 _LISTED = 1_000
 _TRIES = 5
 """How often a vote is counted anew because another reviewer's came in between."""
@@ -30,14 +29,15 @@ _TRIES = 5
 
 def listed(enclave: Enclave, actor: Person) -> list[ReviewSummary]:
     """Open reviews, and sampled releases that nobody has looked at, oldest first; none of the actor's own organisation,
-    nor of the same human."""
+    of the same human, or under a grant which that human gave."""
     require(enclave, actor, Action.LIST_REVIEWS)
     found = [lapse(enclave, review) for review in enclave.ledger.reviews(limit=_LISTED)]
-    return [
-        _summary(reviewed(enclave, review), actor)
+    theirs = (
+        reviewed(enclave, review)
         for review in found
         if _waits(review) and review.organisation != actor.organisation and review.human != actor.human
-    ]
+    )
+    return [_summary(item, actor) for item in theirs if not _gave_grant(enclave, actor, item)]
 
 
 def copy(enclave: Enclave, actor: Person, review_id: str) -> ReviewCopy:
@@ -81,7 +81,7 @@ def vote(enclave: Enclave, actor: Person, review_id: str, verdict: str, reason: 
     """Vote on what was seen: `digest` is the copy's. The vote that decides releases the answer too.
 
     Raises:
-        RoleNotPermitted, Frozen, NotFound, OwnRequest: as for the copy.
+        RoleNotPermitted, Frozen, NotFound, OwnRequest: as for the copy; OwnRequest also where the same human gave the grant.
         MalformedRequest: a verdict that is none, or no reason.
         ReviewChanged: plan, data, answer or policies are not those of `digest`, or it is not the actor's turn.
         AlreadyDecided: no vote is waited for, or none of the actor's.
@@ -92,8 +92,7 @@ def vote(enclave: Enclave, actor: Person, review_id: str, verdict: str, reason: 
         raise MalformedRequest(
             "verdict is approve or reject.", field="verdict", allowed=[item.value for item in Verdict]
         )
-    if not is_label(reason, REASON_LIMIT):
-        raise MalformedRequest(f"reason takes 1 to {REASON_LIMIT} printable characters.", field="reason")
+    check_reason(reason)
     for _ in range(_TRIES):
         try:
             return _counted(enclave, actor, review, verdict, reason, digest)
@@ -142,6 +141,8 @@ def _counted(enclave: Enclave, actor: Person, review: ReviewRecord, verdict: str
     refusal = may_vote(item.found, actor, item.review.human, item.review.organisation)
     if refusal is not None:
         raise refusal
+    if _gave_grant(enclave, actor, item):
+        raise OwnRequest("You gave the grant that this was asked under; somebody else reviews it.")
     if digest != item.digest:
         raise ReviewChanged
     now = enclave.clock.now()
@@ -163,6 +164,12 @@ def _counted(enclave: Enclave, actor: Person, review: ReviewRecord, verdict: str
     if decided is not None and decision == "approved":
         release(enclave, decided)
     return VoteView(cast.review, after.state.value, decision)
+
+
+def _gave_grant(enclave: Enclave, actor: Person, item: Reviewed) -> bool:
+    """Whether the human who reviews gave the grant as steward: what one human opened, another looks at."""
+    giver = enclave.ledger.person(item.standing.grant.given_by)
+    return giver is None or giver.human == actor.human
 
 
 def _waits(review: ReviewRecord) -> bool:

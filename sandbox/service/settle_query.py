@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ulid import ULID
 
+from sandbox.proof.bundle import salted
 from sandbox.review.binding import review_digest
 from sandbox.review.profile import Profile
 from sandbox.review.rules import Asked, after
@@ -95,7 +96,7 @@ def _ruled(enclave: Enclave, task: Task, answer: Answer) -> Measured:
 
     What cannot be written down, signed or ruled on is no answer: better known here than at the slot.
     """
-    document = {"answer": answer.to_json()}
+    document = salted(answer.to_json())
     digest(document)
     drawn = draw(enclave, task.order.id)
     return Measured(document, after(task.asked, answer, task.profile, drawn, intervals(answer)))

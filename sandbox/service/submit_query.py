@@ -239,7 +239,6 @@ def _facts(enclave: Enclave, request: QueryRequest, question: Question) -> dict[
         "text_tag": text_tag(enclave, request.sql),
         "data_version": question.version.number,
         "manifest": question.version.manifest,
-        "bundle": enclave.bundle,
     }
 
 

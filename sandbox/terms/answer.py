@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from sandbox.terms.dataset import KeyValue, Type
+from sandbox.terms.exact_numbers import read_fraction
 
 FORMAT = "sandbox/answer/v1"
 
@@ -180,7 +181,7 @@ def _column_from_json(value: dict[str, Any]) -> AnswerColumn:
                 name,
                 Type(value["type"]),
                 _integers(value["integers"]),
-                Fraction(value["granularity"]),
+                read_fraction(value["granularity"]),
                 _noise(value["noise"]),
             )
         case "mean":
@@ -188,10 +189,10 @@ def _column_from_json(value: dict[str, Any]) -> AnswerColumn:
                 name,
                 _integers(value["totals"]),
                 _integers(value["counts"]),
-                Fraction(value["center"]),
-                Fraction(value["granularity"]),
-                Fraction(value["low"]),
-                Fraction(value["high"]),
+                read_fraction(value["center"]),
+                read_fraction(value["granularity"]),
+                read_fraction(value["low"]),
+                read_fraction(value["high"]),
                 _noise(value["total_noise"]),
                 _noise(value["count_noise"]),
             )

@@ -218,10 +218,10 @@ class RoleNotPermitted(NotPermitted):
 class NotFound(NotPermitted):
     code = "not-found"
     status = 404
-    title = "There is no such thing, or you hold no grant for it."
-    title_zh = "对象不存在，或您没有相应授权。"
-    advice = "Check the name, or request a grant."
-    advice_zh = "请检查名称，或申请授权。"
+    title = "There is no such thing, or it is not for you."
+    title_zh = "对象不存在，或与您无关。"
+    advice = "Check the name or id. Analysts see what a grant of theirs names, and may request one."
+    advice_zh = "请检查名称或编号。分析人员只能查看授权范围内的对象，可申请授权。"
 
 
 class PurposeNotGranted(NotPermitted):
@@ -529,8 +529,8 @@ class ReviewPending(NotNow):
     status = 409
     title = "The answer waits for review."
     title_zh = "答案正在等待审核。"
-    advice = "Ask again later; reviewers have been asked to look at it."
-    advice_zh = "请稍后再试；审核人员将处理。"
+    advice = "Ask again later; it is in the reviewers' list."
+    advice_zh = "请稍后再试；该结果已在审核人员的待办列表中。"
 
 
 class ReviewChanged(NotNow):
@@ -545,10 +545,10 @@ class ReviewChanged(NotNow):
 class AlreadyDecided(NotNow):
     code = "already-decided"
     status = 409
-    title = "This has been decided already."
-    title_zh = "此事项已有决定。"
-    advice = "Nothing remains to be done."
-    advice_zh = "无需再次处理。"
+    title = "Nothing is left for you to decide here."
+    title_zh = "此处已无须您决定的事项。"
+    advice = "You need not do anything."
+    advice_zh = "您无需再作处理。"
 
 
 class EnclaveBusy(NotNow):
@@ -590,8 +590,8 @@ class ReleaseRefused(Withheld):
     code = "release-refused"
     title = "Review has refused this release; its loss stays spent."
     title_zh = "审核未通过，结果不予发布；其隐私损失已计入。"
-    advice = "The reviewers' reason is with the query; ask a different question, or ask them."
-    advice_zh = "审核理由附在查询中；请调整问题，或与审核人员沟通。"
+    advice = "Ask a question that meets the reviewers' reason; the same one has the same, refused, answer."
+    advice_zh = "请按审核理由调整问题；相同的问题仍对应此未通过的答案。"
 
 
 class ReleaseWithdrawn(Withheld):

@@ -16,6 +16,9 @@ from sandbox.terms.toml_lines import Path, key_lines
 SIZE_MAX = 2**20
 """Bytes of UTF-8 in one text."""
 
+_CALLED_MAX = 200
+"""Characters of a name that a refusal repeats."""
+
 _PLACE = re.compile(r"\(at line (\d+), column \d+\)$")
 _LONG_KEY = re.compile(r"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){17}""")
 _WORDS = {dict: "a table", list: "an array", str: "a string", bool: "true or false", int: "an integer"}
@@ -81,6 +84,7 @@ class Section:
         """Raise DescriptionInvalid at the line of the key `name` of this section, or of the section."""
         path = self.path if name is None else (*self.path, name, *rest)
         called = ".".join(str(part) for part in path if isinstance(part, str))
+        called = called if len(called) <= _CALLED_MAX else f"{called[:_CALLED_MAX]}…"
         self.source.refuse(path, f"{called}: {reason}" if called else reason, allowed)
 
     def has(self, name: str) -> bool:

@@ -109,7 +109,7 @@ def test_the_readme_s_snippets_run(
     )
     assert asking.count("…") == 1
     names = run(asking.replace("…", enclave.token("readme-ann")))
-    steward = enclave.steward("health-bureau")
+    steward = enclave.steward_of("health-bureau")
     (request,) = [item for item in steward.grant_requests() if item["datasets"] == ["readme-hie"]]
     steward.approve_grant(request["id"])
     release = run(using, **{name: names[name] for name in ("sandbox", "ann")})["release"]

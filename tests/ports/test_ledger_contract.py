@@ -384,12 +384,18 @@ def test_the_same_question_gets_the_same_answer_for_nothing(ledger: Any) -> None
     assert third.answer == record.answer
 
 
-def test_reuse_stays_within_one_grant_and_one_question(ledger: Any) -> None:
+def test_reuse_stays_within_one_grant_dataset_and_question(ledger: Any) -> None:
+    add_dataset(ledger, "dentist")
     add_grant(ledger, a_grant(name="g-2"))
+    add_grant(ledger, a_grant(name="g-3", datasets=("clinic", "dentist")))
     ledger.reserve(reservation(1), reserved())
     commit(ledger, "o1")
     assert ledger.reuse(reservation(2), reused(2)) is None
     assert ledger.reuse(reservation(2, answer_key="question 1", grant="g-2"), reused(2)) is None
+    ledger.reserve(reservation(3, grant="g-3"), reserved(3))
+    commit(ledger, "o3")
+    elsewhere = reservation(4, answer_key="question 3", grant="g-3", dataset="dentist")
+    assert ledger.reuse(elsewhere, reused(4)) is None
 
 
 def test_a_forfeited_answer_is_not_reused(ledger: Any) -> None:

@@ -44,7 +44,7 @@ from sandbox.terms.dataset import Version
 from sandbox.terms.people import Aggregate, ReviewDuty, Role
 from sandbox.terms.refusal import Refusal
 
-NAMES = ["ann", "bob", "rex", "rita-too", *ROLES]
+NAMES = ["ann", "bob", "rex", "rita-too", "bureau-reviews", *ROLES]
 OTHER_DIGEST = sha256(b"under other policies").hexdigest()
 
 number = st.integers(0, 3)
@@ -155,6 +155,7 @@ def test_what_is_written_is_lawful(steps: list[tuple[Any, ...]]) -> None:
         add_analyst(ledger, "bob", ("clinic", "dentist"))
         add_person(ledger, "rex", Role.REVIEWER, organisation="acme")
         add_person(ledger, "rita-too", Role.REVIEWER, identity="rita")
+        add_person(ledger, "bureau-reviews", Role.REVIEWER, identity="bureau")
         for verb, arguments in LIKELY:
             verb(ledger, *arguments)
         for verb, *arguments in steps:

@@ -41,7 +41,7 @@ from sandbox.proof.merkle import leaf_hash
 from sandbox.service.ports import ReviewRecord
 from sandbox.terms.canonical import digest
 from sandbox.terms.people import ReviewDuty, Role
-from sandbox.terms.refusal import AlreadyDecided, Frozen, GrantRevoked, NotFound, ReviewChanged
+from sandbox.terms.refusal import AlreadyDecided, Frozen, GrantRevoked, NotFound, OwnRequest, ReviewChanged
 
 
 def last(ledger: Any) -> dict[str, Any]:
@@ -126,8 +126,9 @@ def test_reviews_are_listed_for_those_who_decide(governed: Any) -> None:
 
 def test_two_who_agree_decide(governed: Any) -> None:
     review = held(governed)
-    vote(governed, review, "rita")
+    cast = vote(governed, review, "rita")
     assert governed.review(review).votes == (a_vote(review, "rita"),)
+    assert governed.review(review).votes[0].entry == cast.index
     assert (governed.review(review).decision, last(governed)["facts"]["decision"]) == (None, None)
     receipt = vote(governed, review, "ron", decision="approved")
     found = governed.review(review)
@@ -209,6 +210,14 @@ def test_only_reviewers_of_others_vote(governed: Any) -> None:
     silent = replace(a_vote(review, "rita"), reason="")
     refuses(governed, ValueError, lambda: governed.vote(silent, 0, None, entry("review.voted", actor="rita")))
     refuses(governed, NotFound, lambda: vote(governed, "rr-none", "rita", seen=0))
+
+
+def test_nobody_reviews_under_a_grant_that_they_gave(governed: Any) -> None:
+    giver = add_person(governed, "bureau-reviews", Role.REVIEWER, identity="bureau")
+    review = held(governed)
+    own = replace(a_vote(review, "rita"), reviewer=giver.name, human=giver.human, organisation=giver.organisation)
+    said = entry("review.voted", actor=giver.name)
+    refuses(governed, OwnRequest, lambda: governed.vote(own, 0, None, said))
 
 
 def test_a_vote_counts_what_it_has_seen(governed: Any) -> None:

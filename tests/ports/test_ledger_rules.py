@@ -19,6 +19,7 @@ from ledger_world import (
     approve,
     commit,
     decline,
+    entry,
     forfeit,
     freeze,
     held,
@@ -34,6 +35,7 @@ from ledger_world import (
 )
 
 from sandbox.adapters.sqlite_rules import ADD_ONLY, RULES
+from sandbox.terms.dataset import Version
 from sandbox.terms.people import Role
 
 OLDER = {
@@ -62,8 +64,12 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection
     for name, human in (("rita-too", "rita"), ("olga-too", "olga")):
         add_person(ledger, name, Role.REVIEWER if human == "rita" else Role.OFFICER, identity=human)
     add_person(ledger, "rex", Role.REVIEWER, organisation="acme")
-    add_person(ledger, "sue", Role.STEWARD)
+    add_person(ledger, "bureau-too", Role.REVIEWER, identity="bureau")
+    for name in ("sid", "sue"):
+        add_person(ledger, name, Role.STEWARD)
+    add_person(ledger, "bureau-reviews", Role.REVIEWER, identity="bureau")
     add_dataset(ledger, "dentist")
+    ledger.add_version(Version("dentist", 1, "ab" * 32), entry("version.loaded", actor="bureau"))
     for name in ("bob", "cid", "dan", "eva"):
         add_analyst(ledger, name, ("clinic", "dentist") if name == "dan" else ("clinic",))
     add_grant(ledger, a_grant(name="g-one", uses=1))
@@ -202,8 +208,10 @@ CASES: list[tuple[str, tuple[str, ...]]] = [
     ("a_review_opens_with_its_answer", (FORFEITED, OPENED.format("o3", 0))),
     ("votes_are_numbered", (ballot("rr-o11", "ron", 3),)),
     ("a_reviewer_votes", (ballot("rr-o11", "omar", 2),)),
-    ("a_reviewer_votes", (ballot("rr-o11", "bureau", 2),)),
+    ("a_reviewer_votes", (ballot("rr-o11", "sid", 2),)),
     ("no_vote_for_oneself_or_ones_own", (ballot("rr-o11", "rex", 2),)),
+    ("nobody_votes_under_a_grant_they_gave", (ballot("rr-o11", "bureau-too", 2),)),
+    ("nobody_votes_under_a_grant_they_gave", (ballot("rr-o11", "bureau-reviews", 2),)),
     ("nobody_frozen_votes", (ballot("rr-o11", "rosa", 2),)),
     ("one_human_one_vote_in_a_round", (ballot("rr-o11", "rita", 2),)),
     ("one_human_one_vote_in_a_round", (ballot("rr-o11", "rita-too", 2),)),

@@ -71,7 +71,7 @@ QUERIES = [
 
 @pytest.mark.parametrize(("text", "place"), [case[1:] for case in DESCRIPTIONS], ids=[case[0] for case in DESCRIPTIONS])
 def test_bad_descriptions(enclave: Enclave, text: str, place: object) -> None:
-    steward = enclave.steward("health-bureau")
+    steward = enclave.steward_of("health-bureau")
     before, size = steward.datasets(), log_size(enclave)
     with pytest.raises(Refusal) as refused:
         steward.register(text, file="other.toml")
@@ -95,7 +95,7 @@ def test_bad_files(enclave: Enclave, tmp_path: Path, name: str, content: bytes |
         pq.write_table(pa.table(rows), path)
     else:
         path.write_bytes(content)
-    steward = enclave.steward("health-bureau")
+    steward = enclave.steward_of("health-bureau")
     version, store = steward.dataset("clinic")["version"], stored(enclave)
     with pytest.raises(Refusal) as refused:
         enclave.reload("clinic", {"visits": path})
@@ -130,7 +130,7 @@ def test_bad_queries(enclave: Enclave, sql: str, code: str | None, column: int |
 @pytest.mark.parametrize("name", ["../ledger.sqlite", "/etc/passwd", "..", "", "a/b.csv", "x\x00.csv", "missing.csv"])
 def test_only_bare_names_of_the_inbox_are_read(enclave: Enclave, name: str) -> None:
     with pytest.raises(Refusal):
-        enclave.steward("health-bureau").load("clinic", {"visits": name})
+        enclave.steward_of("health-bureau").load("clinic", {"visits": name})
 
 
 def test_a_link_in_the_inbox_is_not_followed(enclave: Enclave, visits: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_link_in_the_inbox_is_not_followed(enclave: Enclave, visits: Path) -> 
     link.symlink_to(visits)
     try:
         with pytest.raises(Refusal):
-            enclave.steward("health-bureau").load("clinic", {"visits": "link.csv"})
+            enclave.steward_of("health-bureau").load("clinic", {"visits": "link.csv"})
     finally:
         link.unlink()
 

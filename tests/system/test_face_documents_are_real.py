@@ -40,7 +40,7 @@ def test_the_documents_in_memory_have_the_fields_of_the_real_ones(enclave: Encla
     (waiting,) = [item for item in enclave.reviewer.reviews() if item["id"] == review["id"]]
     asked = ann.request_grant(["clinic"], "other", "0.1", datetime.now(UTC) + timedelta(days=1), REASON)
     frozen = enclave.officer.freeze("grant", ann.grants()[0]["id"], REASON)
-    steward = enclave.steward("health-bureau")
+    steward = enclave.steward_of("health-bureau")
     told = steward.explain_policy("shape-ann", "submit-query", dataset="clinic", purpose="research")
     headers = {"Authorization": f"Bearer {enclave.token('shape-ann')}"}
     with httpx.Client(base_url=enclave.url, headers=headers, trust_env=False) as client:

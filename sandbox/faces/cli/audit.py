@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from sandbox.faces.cli.plain import json_text, neutral
-from sandbox.faces.cli.signed_in import signed_in
+from sandbox.faces.cli.signed_in import check_vkey, signed_in
 from sandbox.faces.cli.talk import Talk
 from sandbox.faces.cli.verb import Noun
 
@@ -82,7 +82,7 @@ def show(talk: Talk, index: int, opening: bool, reason: str | None) -> None:
         found = connection.open_entry(index, reason) if reason is not None else connection.log_entry(index)
     entry = found["entry"]
     facts = [(name, _fact(value)) for name, value in entry["facts"].items() if name != "sealed"]
-    request = list(found.get("request", {}).items())
+    request = [(name, _fact(value)) for name, value in found.get("request", {}).items()]
     talk.pairs([("index", index), *((name, entry[name]) for name in ("kind", "at", "actor")), *facts, *request], found)
     talk.note("proved", index=index, size=str(found["receipt"]["checkpoint"]).split("\n", 2)[1])
     if "opened" in found:
@@ -118,6 +118,7 @@ def verify(talk: Talk, file: Path, key: str) -> None:
     """Verify an exported log, offline: order, form, root, signature, and that no account was overspent."""
     from sandbox.proof.log_export import verify_export
 
+    check_vkey("--key", key)
     with file.open("rb") as lines:
         report = verify_export(lines, key)
     words = report.words(talk.language)

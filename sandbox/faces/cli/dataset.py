@@ -10,6 +10,7 @@ from sandbox.faces.cli.described import show_description
 from sandbox.faces.cli.signed_in import signed_in
 from sandbox.faces.cli.talk import Talk
 from sandbox.faces.cli.verb import Noun
+from sandbox.terms.refusal import SandboxError
 
 
 @click.group(cls=Noun)
@@ -77,7 +78,12 @@ def load(talk: Talk, name: str, files: tuple[str, ...], inbox: Path | None) -> N
     named = {table: file for table, _, file in pairs}
     lent = in_inbox(inbox, {table: Path(file) for table, file in named.items()}) if inbox else nullcontext(named)
     with signed_in() as connection, lent as names, talk.steps("loading") as steps:
-        version = connection.load(name, names, progress=steps)
+        try:
+            version = connection.load(name, names, progress=steps)
+        except SandboxError as error:
+            for table, bare in names.items():
+                error.detail = error.detail.replace(bare, Path(named[table]).name)
+            raise
     talk.note("loaded", number=version.get("version", ""))
     columns = ("dataset", "version", "manifest")
     talk.table(columns, [[version.get(column) for column in columns]], version)

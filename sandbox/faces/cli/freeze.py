@@ -17,7 +17,7 @@ def freeze() -> None:
 def _begin(talk: Talk, subject: str, name: str, reason: str) -> None:
     with signed_in() as connection:
         found = connection.freeze(subject, name, reason)
-    talk.note("frozen", subject=subject, name=name, freeze=found.get("id", ""))
+    talk.note("frozen", subject=talk.word(subject), name=name, freeze=found.get("id", ""))
     talk.table(_COLUMNS, [[found.get(column) for column in _COLUMNS]], found)
 
 

@@ -17,7 +17,7 @@ from sandbox.terms.refusal import NotFound, SandboxError
 Command = Callable[..., None]
 
 _GRANTS = ("id", "state", "analyst", "organisation", "datasets", "purpose", "epsilon", "uses", "used", "review", "not_after")  # fmt: skip
-_REQUESTS = ("id", "state", "analyst", "organisation", "datasets", "purpose", "epsilon", "uses", "not_after", "asked_at", "reason")  # fmt: skip
+_REQUESTS = ("id", "state", "analyst", "organisation", "datasets", "purpose", "epsilon", "uses", "not_after", "asked_at", "reason", "decision_reason")  # fmt: skip
 
 
 def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
@@ -111,8 +111,11 @@ def list_grants(talk: Talk, requests: bool) -> None:
     """The grants you may see."""
     with signed_in() as connection:
         found = connection.grant_requests() if requests else connection.grants()
+        waiting = [] if requests else [item for item in connection.grant_requests() if item.get("state") == "asked"]
     columns = _REQUESTS if requests else _GRANTS
     talk.table(columns, [[item.get(column) for column in columns] for item in found], found)
+    if waiting:
+        talk.note("requests-wait", count=len(waiting))
 
 
 @grant.command("view")

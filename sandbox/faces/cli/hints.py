@@ -1,6 +1,6 @@
 """What the catalogue offers in place of what a refused request for a grant named."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -34,15 +34,27 @@ def _found(connection: Connection, asked: dict[str, Any]) -> Iterator[tuple[str,
             tables[f"{dataset}.{table['name']}"] = columns
     for name in asked.get("tables") or ():
         if name not in tables:
-            dataset = name.partition(".")[0]
-            within = [table for table in tables if table.partition(".")[0] == dataset] or list(tables)
-            yield "hint-tables", {"dataset": dataset, "names": _nearest(name, within)}
+            yield _tables(name, tables, asked["datasets"])
     for name in asked.get("columns") or ():
         table = name.rpartition(".")[0]
         if table not in tables:
-            yield "hint-tables", {"dataset": name.partition(".")[0], "names": _nearest(table, list(tables))}
+            ending = [full for columns in tables.values() for full in columns if full.rpartition(".")[2] == name]
+            if ending:
+                yield "hint-columns", {"table": ending[0].rpartition(".")[0], "names": ", ".join(ending)}
+            else:
+                yield _tables(table or name, tables, asked["datasets"])
         elif name not in tables[table]:
             yield "hint-columns", {"table": table, "names": _nearest(name, tables[table])}
+
+
+def _tables(name: str, tables: Collection[str], datasets: Sequence[str]) -> tuple[str, dict[str, object]]:
+    """The tables of the dataset that `name` begins with; where it names none of those asked for, of all of them."""
+    dataset = name.partition(".")[0]
+    within = [table for table in tables if table.partition(".")[0] == dataset]
+    return "hint-tables", {
+        "dataset": dataset if within else ", ".join(datasets),
+        "names": _nearest(name, within or list(tables)),
+    }
 
 
 def _nearest(name: str, names: list[str]) -> str:

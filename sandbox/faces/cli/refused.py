@@ -2,7 +2,7 @@
 
 from sandbox.faces.cli.plain import json_text, neutral
 from sandbox.faces.cli.talk import Talk
-from sandbox.terms.refusal import ProofFailed, SandboxError
+from sandbox.terms.refusal import AnswerPending, ProofFailed, ReviewPending, SandboxError, Withheld
 
 _LONGEST_LINE = 200
 
@@ -23,6 +23,10 @@ def show(talk: Talk, error: SandboxError) -> None:
     words = ", ".join(map(str, allowed)) if isinstance(allowed, list) else str(allowed or "")
     if words and words not in error.detail:
         _labelled(talk, "allowed", words)
+    for fact, word in (("reason", "reviewers"), ("review", "review-id")):
+        said = str(error.facts.get(fact) or "")
+        if isinstance(error, Withheld | ReviewPending) and said and said not in error.detail:
+            _labelled(talk, word, said)
     _labelled(talk, "advice", error.advice_zh if chinese else error.advice)
     if error.rewrite:
         _labelled(talk, "rewrite", error.rewrite)
@@ -45,7 +49,11 @@ def _spent(talk: Talk, error: SandboxError) -> str:
         return ""
     if spent == "unknown":
         return talk.word("maybe-spent", key=error.facts.get("idempotency_key"))
-    return talk.word("nothing-spent") if spent == "0" else talk.word("stays-spent", amount=spent)
+    if spent != "0":
+        return talk.word("stays-spent", amount=spent)
+    # The answer to a question asked before: its loss was spent then.
+    asked_before = isinstance(error, Withheld | ReviewPending | AnswerPending)
+    return talk.word("nothing-more-spent" if asked_before else "nothing-spent")
 
 
 def _place(talk: Talk, error: SandboxError) -> list[str]:

@@ -10,10 +10,9 @@ from sandbox.client.key_store import FileKeyStore
 from sandbox.client.release import Release, checked, read_document
 from sandbox.faces.cli.plain import json_text, neutral
 from sandbox.faces.cli.shown import show_release
-from sandbox.faces.cli.signed_in import signed_in
+from sandbox.faces.cli.signed_in import check_vkey, signed_in
 from sandbox.faces.cli.talk import Talk
 from sandbox.faces.cli.verb import Noun
-from sandbox.proof.signing import VerifyingKey
 
 _BINARY = ("parquet", "arrow")
 _log_key = click.option("--log-key", metavar="VKEY", help="The log's key, for a FILE from elsewhere.")
@@ -125,7 +124,8 @@ def _query(subject: str) -> str:
 
 def _pins(log_key: str | None, release_key: str | None) -> Pins:
     if log_key is not None and release_key is not None:
-        return Pins(VerifyingKey.parse(log_key).name, log_key, release_key)
+        check_vkey("--release-key", release_key)
+        return Pins(check_vkey("--log-key", log_key).name, log_key, release_key)
     if log_key is not None or release_key is not None:
         raise click.UsageError("Give both keys or neither.")
     login = saved()

@@ -2,7 +2,7 @@
 
 import click
 
-from sandbox.faces.cli.reviewed import show_copy
+from sandbox.faces.cli.reviewed import show_copy, state_words
 from sandbox.faces.cli.signed_in import signed_in
 from sandbox.faces.cli.talk import Talk
 from sandbox.faces.cli.verb import Noun
@@ -19,7 +19,7 @@ def review() -> None:
 @review.command("list")
 @click.pass_obj
 def list_reviews(talk: Talk) -> None:
-    """The reviews that wait for you, and those you took part in."""
+    """The reviews that wait for votes or a look, and whether you have voted."""
     with signed_in() as connection:
         found = connection.reviews()
     talk.table(_COLUMNS, [[item.get(column) for column in _COLUMNS] for item in found], found)
@@ -33,7 +33,8 @@ def view(talk: Talk, review_id: str) -> None:
     with signed_in() as connection:
         found = connection.review(review_id)
     show_copy(talk, found)
-    talk.note("how-to-vote", review=review_id)
+    if found.get("round") is not None:
+        talk.note("how-to-vote", review=review_id)
 
 
 @review.command("approve")
@@ -73,6 +74,7 @@ def _vote(talk: Talk, review_id: str, verdict: str, reason: str, digest: str | N
         elif len(digest) != 64:
             raise ReviewChanged("A digest has 64 hexadecimal characters; `sandbox review view` shows it.")
         found = connection.vote(review_id, verdict, reason, digest)
-    talk.note("voted", verdict=verdict, review=review_id, state=found.get("state"))
+    state = state_words(talk, found.get("state"))
+    talk.note("voted", verdict=talk.named(verdict), review=review_id, state=state)
     columns = ("id", "state", "decision")
     talk.table(columns, [[found.get(column) for column in columns]], found)

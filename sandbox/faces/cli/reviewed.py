@@ -4,6 +4,9 @@ from typing import Any
 
 from sandbox.faces.cli.shown import answer_cells, symbol
 from sandbox.faces.cli.talk import Talk
+from sandbox.faces.cli.words import LANGUAGES
+from sandbox.review.diagram import STATE_WORDS
+from sandbox.review.states import State
 
 
 def show_copy(talk: Talk, copy: dict[str, Any]) -> None:
@@ -24,7 +27,11 @@ def show_copy(talk: Talk, copy: dict[str, Any]) -> None:
 def _facts(talk: Talk, copy: dict[str, Any]) -> list[tuple[str, object]]:
     cost, grant, chosen = copy.get("cost") or {}, copy.get("grant") or {}, talk.language
     asker = f"{copy.get('author')} ({copy.get('organisation')})"
-    measured = {"dataset": copy.get("dataset"), "version": copy.get("data_version"), "grade": copy.get("grade")}
+    measured = {
+        "dataset": copy.get("dataset"),
+        "version": copy.get("data_version"),
+        "grade": talk.named(copy.get("grade")),
+    }
     facts: list[tuple[str, object]] = [
         (talk.word("ask"), _spoken(copy.get("sentence"), chosen)),
         (talk.word("analyst").capitalize(), asker),
@@ -34,12 +41,11 @@ def _facts(talk: Talk, copy: dict[str, Any]) -> list[tuple[str, object]]:
         (talk.word("grant").capitalize(), _grant(talk, grant)),
         (talk.word("plan"), ("" if chosen == "zh" else " ").join((copy.get("plan") or {}).get(chosen) or [])),
         (talk.word("cost"), f"epsilon {cost.get('epsilon')} ({symbol(cost)} = {cost.get('amount')})"),
-        (talk.word("bounds"), ", ".join(f"{name} {value}" for name, value in (copy.get("bounds") or {}).items())),
+        (talk.word("bounds"), _bounds(talk, copy.get("bounds") or {})),
     ]
     facts += [(talk.word("check"), _check(talk, item)) for item in copy.get("checks", [])]
-    facts += [(talk.word("vote"), _vote(item)) for item in copy.get("votes", [])]
-    state = {name: copy.get(name) for name in ("state", "round")} | {"votes": copy.get("votes_needed")}
-    facts += [(talk.word("state"), talk.word("state-words", **state)), (talk.word("digest"), copy.get("digest"))]
+    facts += [(talk.word("vote"), _vote(talk, item)) for item in copy.get("votes", [])]
+    facts += [(talk.word("state"), state_words(talk, copy.get("state"))), (talk.word("digest"), copy.get("digest"))]
     return [(label, value) for label, value in facts if value]
 
 
@@ -54,8 +60,21 @@ def _check(talk: Talk, item: dict[str, Any]) -> str:
     return f"{said}: {_spoken(item.get('words'), talk.language)} ({item.get('id')})"
 
 
-def _vote(item: dict[str, Any]) -> str:
-    return f"{item.get('reviewer')}: {item.get('verdict')} ({item.get('round')}): {item.get('reason')}"
+def _bounds(talk: Talk, bounds: dict[str, Any]) -> str:
+    named = {name: bounds.get(name) for name in ("rows", "groups", "rows_per_group")}
+    return "" if None in named.values() else talk.word("bounds-words", **named)
+
+
+def state_words(talk: Talk, state: object) -> str:
+    """How a review stands, in a sentence; a state of another version of the sandbox as it is called."""
+    name = str(state)
+    words = STATE_WORDS[State(name)] if name in set(State) else (name, name)
+    return words[LANGUAGES.index(talk.language)]
+
+
+def _vote(talk: Talk, item: dict[str, Any]) -> str:
+    verdict, when = talk.named(item.get("verdict")), talk.named(item.get("round"))
+    return f"{item.get('reviewer')}: {talk.word('votes-cast', verdict=verdict, round=when, reason=item.get('reason'))}"
 
 
 def _grant(talk: Talk, grant: dict[str, Any]) -> str:

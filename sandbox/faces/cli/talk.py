@@ -21,6 +21,10 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z")
 
 Steps = Callable[[str, int, int], None]
 
+_NAMED = frozenset(
+    {"approve", "reject", "independent", "consolidation", "third", "afterwards", "general", "important", "core"}
+)
+
 
 def is_terminal(stream: IO[Any]) -> bool:
     """Whether a person is at the other end."""
@@ -42,6 +46,11 @@ class Talk:
     def kind(self, kind: str) -> str:
         """The name of a kind of account."""
         return self.word(kind) if kind in {"space", "dataset", "grant", "analyst"} else neutral(kind)
+
+    def named(self, value: object) -> str:
+        """A verdict, a round of votes or a grade in the reader's language; anything else as it is."""
+        text = str(value)
+        return self.word(text) if text in _NAMED else neutral(text)
 
     @property
     def wants_table(self) -> bool:
@@ -71,7 +80,8 @@ class Talk:
             self.json(document)
             return
         if is_terminal(sys.stdout):
-            _print_facts(sys.stdout, rows)
+            # To a person as columns are titled in tables, and without what is empty.
+            _print_facts(sys.stdout, [(label.replace("_", " "), value) for label, value in rows if _plain(value)])
             return
         for label, value in rows:
             click.echo(f"{label}\t{neutral(_plain(value))}")
@@ -96,8 +106,12 @@ class Talk:
             click.echo(text, err=True)
 
     def facts(self, rows: Sequence[tuple[str, object]]) -> None:
-        """Labelled facts as talk."""
-        _print_facts(sys.stderr, rows)
+        """Labelled facts as talk; each on one line where no terminal says how wide a line is."""
+        if is_terminal(sys.stderr):
+            _print_facts(sys.stderr, rows)
+            return
+        for label, value in rows:
+            self.line(f"{neutral(label)}: {neutral(_seen(value))}")
 
     @property
     def can_ask(self) -> bool:

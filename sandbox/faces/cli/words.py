@@ -14,6 +14,9 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "rewrite": ("write", "改写为"),
     "allowed": ("allowed", "允许"),
     "nothing-spent": ("Nothing was spent.", "未消耗任何预算。"),
+    "nothing-more-spent": ("Nothing more was spent.", "未再消耗预算。"),
+    "reviewers": ("reviewers", "审核理由"),
+    "review-id": ("review", "审核编号"),
     "stays-spent": ("Spent, and stays spent: {amount}.", "已计入且不退还：{amount}。"),
     "maybe-spent": (
         "It may have been spent: run it again with --idempotency-key {key} to learn the answer at no further cost.",
@@ -40,7 +43,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "wait-words": ("the answer appears {ms} ms after the run begins", "运行开始 {ms} 毫秒后发布答案"),
     "ask-run": ("Run it for epsilon {epsilon}?", "确认以 epsilon {epsilon} 运行？"),
     "not-run": ("Not run.", "未运行。"),
-    "waiting": ("{query} is measured; waiting for the release", "{query} 正在测量，等待发布"),
+    "waiting": ("{query} is being measured; waiting for the release", "{query} 正在测量，等待发布"),
     "released": (
         "{query}: charged {symbol} = {amount} (epsilon {epsilon}); log entry {entry}; certificate and proofs hold.",
         "{query}：计费 {symbol} = {amount}（epsilon {epsilon}）；日志条目 {entry}；证书与证明均成立。",
@@ -105,9 +108,19 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "vote": ("Vote", "投票"),
     "state": ("State", "状态"),
     "digest": ("Digest", "摘要"),
-    "state-words": (
-        "{state}, round {round}; {votes} votes needed",
-        "{state}，轮次 {round}；需要 {votes} 票",
+    "votes-cast": ("{verdict} ({round} round): {reason}", "{verdict}（{round}）：{reason}"),
+    "approve": ("approve", "同意"),
+    "reject": ("reject", "反对"),
+    "independent": ("independent", "独立表决"),
+    "consolidation": ("consolidating", "合议"),
+    "third": ("third", "第三人裁定"),
+    "afterwards": ("afterwards", "事后复查"),
+    "general": ("general", "一般"),
+    "important": ("important", "重要"),
+    "core": ("core", "核心"),
+    "bounds-words": (
+        "of one unit at most {rows} rows, in at most {groups} groups, {rows_per_group} in each",
+        "每个隐私单元最多 {rows} 行，最多涉及 {groups} 组，每组最多 {rows_per_group} 行",
     ),
     "dataset-words": ("{dataset}, version {version} ({grade})", "{dataset}，第 {version} 版（{grade}）"),
     "grant-words": (
@@ -118,6 +131,11 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "ok": ("in order", "通过"),
     "held": ("held", "需审核"),
     "hint": ("note", "提示"),
+    "requests-wait": (
+        "Requests not decided yet: {count}. See them with: sandbox grant list --requests",
+        "待审批的申请：{count} 项。查看：sandbox grant list --requests",
+    ),
+    "person": ("person", "人员"),
     "how-to-vote": (
         "Decide with: sandbox review approve {review} -m REASON, or: sandbox review reject {review} -m REASON",
         "作出决定：sandbox review approve {review} -m 理由，或：sandbox review reject {review} -m 理由",
@@ -125,7 +143,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "ask-approve": ("Approve exactly this?", "确认批准此内容？"),
     "ask-reject": ("Reject exactly this?", "确认驳回此内容？"),
     "not-voted": ("No vote was cast.", "未投票。"),
-    "voted": ("Voted: {verdict}. Review {review} is {state}.", "已投票：{verdict}。审核 {review} 的状态：{state}。"),
+    "voted": ("Voted: {verdict} ({review}). {state}", "已投票：{verdict}（{review}）。{state}"),
     "frozen": (
         "Frozen: {subject} {name} ({freeze}). Two officers can lift it: sandbox unfreeze {freeze} -m REASON",
         "已冻结：{subject} {name}（{freeze}）。须两名安全员解除：sandbox unfreeze {freeze} -m 理由",
@@ -138,7 +156,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "allowed-policy": ("Allowed, by:", "允许，依据："),
     "refused-policy": ("Refused ({code}), by:", "拒绝（{code}），依据："),
     "examples-hold": ("Every example of the policies holds.", "策略的全部示例均成立。"),
-    "examples-fail": ("{count} examples of the policies do not hold.", "策略有 {count} 个示例不成立。"),
+    "examples-fail": ("Examples of the policies that do not hold: {count}.", "策略有 {count} 个示例不成立。"),
     "written": ("Written: {path}.", "已写入：{path}。"),
     "registered": ("Registered: {name}.", "已登记：{name}。"),
     "saved": ("The whole release is in {path}.", "完整发布内容已保存到 {path}。"),

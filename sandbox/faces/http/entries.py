@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends
 
 from sandbox.faces.http import schemas
 from sandbox.faces.http.incoming import Caller, EvidenceCaller, FaceHere, body_of, index_number, only
+from sandbox.faces.http.paths import LogIndex
 from sandbox.faces.http.reference import takes
 from sandbox.service import search_log
 from sandbox.service.ports import EntryFilter
@@ -36,7 +37,7 @@ def search(
 
 
 @router.get("/entries/{index}", summary="One entry with its inclusion proof", dependencies=[Depends(only())])
-def show(face: FaceHere, person: EvidenceCaller, index: str) -> dict[str, Any]:
+def show(face: FaceHere, person: EvidenceCaller, index: LogIndex) -> dict[str, Any]:
     return search_log.show(face.enclave, person, index_number(index, "index")).to_json()
 
 
@@ -49,7 +50,7 @@ def show(face: FaceHere, person: EvidenceCaller, index: str) -> dict[str, Any]:
 def open_sealed(
     face: FaceHere,
     person: Caller,
-    index: str,
+    index: LogIndex,
     body: Annotated[schemas.OpenEntry, Depends(body_of(schemas.OpenEntry))],
 ) -> dict[str, Any]:
     return search_log.open_sealed(face.enclave, person, index_number(index, "index"), body.reason).to_json()

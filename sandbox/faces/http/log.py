@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from sandbox.faces.http.incoming import EvidenceCaller, FaceHere, index_number, only
+from sandbox.faces.http.paths import LogIndex
 from sandbox.service import read_log
 
 router = APIRouter(prefix="/v1/log", tags=["log"])
@@ -25,7 +26,7 @@ def checkpoint(face: FaceHere, person: EvidenceCaller) -> Response:
 
 
 @router.get("/proof/inclusion/{index}", summary="Proof that an entry is in the log", dependencies=[Depends(only())])
-def inclusion(face: FaceHere, person: EvidenceCaller, index: str) -> dict[str, Any]:
+def inclusion(face: FaceHere, person: EvidenceCaller, index: LogIndex) -> dict[str, Any]:
     return read_log.inclusion(face.enclave, person, index_number(index, "index")).to_json()
 
 

@@ -55,6 +55,9 @@ def freeze_id(freeze: Annotated[str, Path(json_schema_extra=_shown(_FREEZE))]) -
     return _checked(_FREEZE, freeze)
 
 
+LogIndex = Annotated[str, Path(json_schema_extra={"pattern": "^[0-9]{1,15}$"})]
+"""Read by `incoming.index_number`."""
+
 DatasetName = Annotated[str, Depends(dataset_name)]
 LoadId = Annotated[str, Depends(load_id)]
 GrantId = Annotated[str, Depends(grant_id)]

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from sandbox.faces.http import schemas
+from sandbox.faces.http import answers, schemas
 from sandbox.terms.refusal import catalogue
 
 URL = "/v1/openapi.json"
@@ -43,19 +43,22 @@ def _document(app: FastAPI) -> dict[str, Any]:
         [(model, "validation") for model in schemas.BODIES], ref_template=_REF + "{model}"
     )
     components = document.setdefault("components", {})
-    components["schemas"] = dict(sorted((definitions["$defs"] | {"Problem": _problem()}).items()))
+    components["schemas"] = dict(sorted((definitions["$defs"] | answers.SCHEMAS | {"Problem": _problem()}).items()))
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"token": []}]
     for path, methods in document["paths"].items():
-        for route in methods.values():
-            route["responses"].pop("422", None)
-            route["responses"]["default"] = {
-                "description": "A refusal or a fault",
-                "content": {"application/problem+json": {"schema": {"$ref": _REF + "Problem"}}},
+        for method, route in methods.items():
+            route["responses"] = answers.responses(f"{method.upper()} {path}") | {
+                "4XX": _refusal("A refusal: nothing was done, except where a proof of it is in the log"),
+                "5XX": _refusal("503 while the enclave cannot answer, 500 for a fault of its own"),
             }
             if path in {"/v1/health", "/v1/enclave"}:
                 route["security"] = []
     return document
+
+
+def _refusal(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/problem+json": {"schema": {"$ref": _REF + "Problem"}}}}
 
 
 def _problem() -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The request bodies, field by field: strict types, no unknown fields, bounded texts.
 
-A validation error never repeats what was sent: pydantic's `input` and `ctx` are dropped, and a field is named only
-where its name is plain.
+A validation error never repeats what was sent: pydantic's `input` is dropped, of its `ctx` only a bound of lengths is said,
+and a field is named only where its name is plain.
 """
 
 import re
@@ -106,7 +106,7 @@ class Vote(Body):
     """`digest` is that of the review as it was seen."""
 
     verdict: fields.VerdictName
-    reason: fields.Remark
+    reason: fields.Reason
     digest: fields.Digest
 
 
@@ -166,13 +166,20 @@ BODIES: tuple[type[Body], ...] = (
 
 BodyT = TypeVar("BodyT", bound=Body)
 
+_FORMS = {
+    "tables": "dataset.table",
+    "columns": "dataset.table.column",
+    "datasets": "the name of a dataset, in lower case",
+    "name": "up to 63 of a-z, 0-9 and hyphens (a person's name also dots, underscores and @)",
+}
+_BOUNDS = {"string_too_short": ("min_length", "at least"), "string_too_long": ("max_length", "at most")}
 _WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is not a field of this request",
     "string_type": "must be a string",
     "string_too_short": "is too short",
     "string_too_long": "is too long",
-    "string_pattern_mismatch": "does not have the form it must have",
+    "string_pattern_mismatch": "is not written as it must be",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "greater_than": "must be at least 1",
@@ -196,7 +203,7 @@ def read(model: type[BodyT], value: Any) -> BodyT:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
+        found = error.errors(include_url=False, include_input=False)
     lines = [f"{_place(item['loc'])} {_reason(item)}" for item in found[:10]]
     raise MalformedRequest("; ".join(lines) + ".", fields=sorted({_place(item["loc"]) for item in found[:10]}))
 
@@ -222,4 +229,11 @@ def _reason(item: Any) -> str:
     if item["type"] == "literal_error":
         # pydantic's words list what is allowed, not what came.
         return str(item["msg"]).replace("Input should be", "must be")
-    return _WORDS.get(str(item["type"]), "is not valid")
+    words = _WORDS.get(str(item["type"]), "is not valid")
+    if item["type"] == "string_pattern_mismatch":
+        form = next((form for fits, form in _FORMS.items() if fits in item["loc"]), None)
+        return f"{words}: {form}" if form is not None else words
+    # Of the context only the bound that the type itself declares; everything else in it may come from what was sent.
+    named, limit = _BOUNDS.get(str(item["type"]), ("", ""))
+    bound = (item.get("ctx") or {}).get(named)
+    return f"{words}: {limit} {bound} characters" if isinstance(bound, int) else words

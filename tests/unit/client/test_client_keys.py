@@ -71,7 +71,9 @@ def test_a_file_that_others_may_read_is_refused(store: FileKeyStore, mode: int) 
         store.pairs("enclave.test", "ann")
 
 
-@pytest.mark.parametrize("change", ["", "{", "[]", "{}", "person", "format", "sealing", "id", "short", "swap"])
+@pytest.mark.parametrize(
+    "change", ["", "{", "[]", "{}", "person", "format", "sealing", "id", "short", "swap", "number"]
+)
 def test_a_broken_file_is_named_and_left_alone(store: FileKeyStore, change: str) -> None:
     pair = new_key_pair("ann")
     store.keep("enclave.test", pair)
@@ -88,6 +90,8 @@ def test_a_broken_file_is_named_and_left_alone(store: FileKeyStore, change: str)
             document["keys"][0]["id"] = "k_" + "0" * 32
         case "short":
             document["keys"][0]["sealing"] = "AAAA"
+        case "number":
+            document["keys"][0]["sealing"] = 7
         case "swap":
             document["keys"][0]["sealing"], document["keys"][0]["signing"] = (
                 document["keys"][0]["signing"],
@@ -100,6 +104,27 @@ def test_a_broken_file_is_named_and_left_alone(store: FileKeyStore, change: str)
     with pytest.raises(KeyFileUnsafe):
         store.keep("enclave.test", new_key_pair("ann"))
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_another_user_s_keys_are_not_used(store: FileKeyStore, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Whoever put a file where this person's keys are looked for would know them."""
+    store.keep("enclave.test", new_key_pair("ann"))
+    path, own = store.path("enclave.test", "ann"), os.geteuid()
+    number = (path if what == "file" else path.parent).stat().st_ino
+    true_stat, true_fstat = Path.stat, os.fstat
+
+    def foreign(found: os.stat_result) -> os.stat_result:
+        return os.stat_result((*found[:4], own + 1, *found[5:10])) if found.st_ino == number else found
+
+    monkeypatch.setattr(Path, "stat", lambda self, **more: foreign(true_stat(self, **more)))
+    monkeypatch.setattr(os, "fstat", lambda file: foreign(true_fstat(file)))
+    with pytest.raises(KeyFileUnsafe, match="another user"):
+        store.pairs("enclave.test", "ann")
+    with pytest.raises(KeyFileUnsafe, match="another user"):
+        store.keep("enclave.test", new_key_pair("ann"))
+    monkeypatch.undo()
+    assert len(store.pairs("enclave.test", "ann")) == 1  # control
 
 
 def test_pairs_kept_at_once_are_all_kept(store: FileKeyStore) -> None:

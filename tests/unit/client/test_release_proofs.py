@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,6 +153,34 @@ def test_the_answer_to_another_signed_request_is_not_taken(ann: Connection, worl
     assert second.result().id == "q_2"
     with pytest.raises(ProofFailed, match="another request"):
         replace(first, id=second.id).result()
+
+
+def test_the_same_text_asked_while_it_ran_shares_the_answer(ann: Connection) -> None:
+    """The enclave attaches it to the query that runs: it is the same text, purpose and ε, under another idempotency key."""
+    first = ann.query(SQL, purpose="research", epsilon="1").run()
+    assert first.submission is not None
+    asked = replace(first.submission, idempotency_key="another", epsilon="1.0")
+    assert replace(first, submission=asked).result().id == first.id
+    for other in ({"purpose": "care"}, {"epsilon": "2"}, {"epsilon": "x"}, {"person": "ben"}, {"sql": "select 1"}):
+        with pytest.raises(ProofFailed, match="another request"):
+            replace(first, submission=replace(asked, **other)).result()
+
+
+def test_a_stored_answer_is_for_the_same_purpose_and_loss(ann: Connection) -> None:
+    again = ann.query(SQL + " again", purpose="research", epsilon="1").run()
+    assert again.submission is not None and again.result().reused
+    for other in ({"purpose": "care"}, {"epsilon": "2"}, {"origin": "another.enclave"}):
+        with pytest.raises(ProofFailed, match="another request"):
+            replace(again, submission=replace(again.submission, **other)).result()
+
+
+def test_nothing_is_written_through_a_link_that_somebody_laid(ann: Connection, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("kept")
+    (tmp_path / ".release.json.part").symlink_to(victim)
+    release = run(ann)
+    assert Release.load(release.save(tmp_path / "release.json"), release.pins, ann.keys).id == release.id
+    assert victim.read_text() == "kept"
 
 
 def test_a_release_to_others_stays_closed(ann: Connection, url: str) -> None:

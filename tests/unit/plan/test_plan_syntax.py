@@ -201,3 +201,12 @@ def test_the_library_is_silent(caplog, capsys):
             compile_query(sql, CLINIC)
     assert not caplog.records
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_name_with_a_hyphen_that_was_not_quoted_is_named_as_such() -> None:
+    with pytest.raises(Unanswerable) as slip:
+        parse("select count(*) as n from my-data.visits")
+    assert "double quotes" in slip.value.refusal.detail
+    with pytest.raises(Unanswerable) as other:
+        parse("select count(*) as n from visits - where")
+    assert "double quotes" not in other.value.refusal.detail

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
-from sandbox.proof.bundle import bundle_document, certificate_digest, make_bundle
+from sandbox.proof.bundle import bundle_document, certificate_digest, make_bundle, salted
 from sandbox.proof.checkpoint import Checkpoint, sign_checkpoint
 from sandbox.proof.entry import entry_bytes
 from sandbox.proof.key_pairs import KeyPair
@@ -13,6 +13,7 @@ from sandbox.proof.merkle import leaf_hash, prove_inclusion, stored_hashes, tree
 from sandbox.proof.release_proof import envelope_digest
 from sandbox.proof.signing import SigningKey
 from sandbox.proof.submission import Submission, sign_submission
+from sandbox.terms.canonical import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ OTHER_KEY = SigningKey(f"{ORIGIN}/release", b"o" * 32)
 PINS = Pins(ORIGIN, LOG_KEY.verifier.text, RELEASE_KEY.verifier.text)
 ANN = KeyPair("ann", b"\x11" * 32, b"\x22" * 32)
 BOB = KeyPair("bob", b"\x33" * 32, b"\x44" * 32)
+PLAN_TAG = "9a" * 32
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -45,7 +47,9 @@ class Log:
         return [self.hashes[index] for index in wanted]
 
     def add(self, kind: str, actor: str, facts: dict) -> int:
-        body = entry_bytes(kind, AT, actor, facts)
+        return self.add_body(entry_bytes(kind, AT, actor, facts))
+
+    def add_body(self, body: bytes) -> int:
         self.hashes += stored_hashes(len(self.bodies), leaf_hash(body), self.read)
         self.bodies.append(body)
         return len(self.bodies) - 1
@@ -71,8 +75,18 @@ def answer_of(query: str) -> dict:
     return {"order": f"o_{query}", "columns": [{"name": "n", "values": [query, 41]}]}
 
 
-def release(log: Log, pair: KeyPair, query: str, *, release_key: SigningKey = RELEASE_KEY, **changed) -> dict:
-    """Everything that happens to one query, and the document that comes of it. `changed` replaces facts of the certificate."""
+def release(
+    log: Log,
+    pair: KeyPair,
+    query: str,
+    *,
+    release_key: SigningKey = RELEASE_KEY,
+    sealed: dict | None = None,
+    votes: tuple[int, tuple[str, ...]] = (1, ("independent",)),
+    **changed,
+) -> dict:
+    """Everything that happens to one query, and the document that comes of it. `changed` replaces facts of the certificate,
+    `sealed` the answer that was committed; `votes` are how many were asked for, and the rounds of those that approved."""
     facts = {
         "query": query,
         "order": f"o_{query}",
@@ -94,7 +108,7 @@ def release(log: Log, pair: KeyPair, query: str, *, release_key: SigningKey = RE
         "assurance": "software",
         "network": "private",
     }
-    review = {"id": f"rr_{query}", "outcome": "held", "votes": 1, "profile": "general", "digest": "34" * 32}
+    review = {"id": f"rr_{query}", "outcome": "held", "votes": votes[0], "profile": "general", "digest": "34" * 32}
     own = (
         "order",
         "person",
@@ -108,10 +122,11 @@ def release(log: Log, pair: KeyPair, query: str, *, release_key: SigningKey = RE
         "text_tag",
         "bundle",
     )
-    reserved = log.add("query.reserved", pair.person, {"query": query} | {name: facts[name] for name in own})
-    committed = log.add(
-        "query.committed", ORIGIN, {"query": query, "order": facts["order"], "review": review | {"reasons": ["grade"]}}
-    )
+    asked = {"query": query, "plan_tag": PLAN_TAG} | {name: facts[name] for name in own}
+    reserved = log.add("query.reserved", pair.person, asked)
+    measured = salted(answer_of(query))
+    opening = {"query": query, "order": facts["order"], "review": review | {"reasons": ["grade"]}}
+    committed = log.add("query.committed", ORIGIN, opening | {"answer": digest(measured)})
     place = {
         "origin": ORIGIN,
         "reserved": reserved,
@@ -119,15 +134,16 @@ def release(log: Log, pair: KeyPair, query: str, *, release_key: SigningKey = RE
         "checkpoint": log.note(),
         "proof": log.proof(committed),
     }
+    cast = {"review": review["id"], "query": query, "verdict": "approve"}
+    approvals = [{"entry": log.add("review.voted", "rita", cast), "round": name} for name in votes[1]]
     facts |= {
-        "review": review | {"decision": "approved", "approvals": [{"entry": 9, "round": "independent"}]},
+        "review": review | {"decision": "approved", "approvals": approvals},
         "log": place,
     }
     submission = Submission(ORIGIN, pair.person, pair.id, "select 1", "research", "1", "", f"key-{query}")
     signature = sign_submission(pair, submission)
-    certificate, envelope = make_bundle(
-        answer_of(query), submission, signature, facts | changed, pair.public, release_key
-    )
+    inside = measured if sealed is None else salted(sealed)
+    certificate, envelope = make_bundle(inside, submission, signature, facts | changed, pair.public, release_key)
     released = log.add(
         "release.released",
         ORIGIN,
@@ -172,12 +188,33 @@ def _made() -> dict[str, dict]:
                 "approvals": [],
             },
         ),
+        "another answer": release(log, ANN, "q_9", sealed=answer_of("q_3")),
+        "nobody": release(log, ANN, "q_10", votes=(1, ())),
+        "one of two": release(log, ANN, "q_11", votes=(2, ("independent",))),
+        "rounds mixed": release(log, ANN, "q_12", votes=(2, ("independent", "consolidation"))),
+        "afterwards": release(log, ANN, "q_13", votes=(1, ("afterwards",))),
+        "three": release(log, ANN, "q_14", votes=(2, ("independent",) * 3)),
+        "two": release(log, ANN, "q_15", votes=(2, ("independent",) * 2)),
+        "consolidated": release(log, ANN, "q_16", votes=(2, ("consolidation",) * 2)),
+        "a third": release(log, ANN, "q_17", votes=(2, ("third",))),
         "old format": release(log, ANN, "q_6", network=7),
     }
-    log.add("query.reused", "ann", {"query": "q_7", "of": "q_1", "person": "ann", "grant": "g_ann"})
-    stranger = log.add("query.reused", "bob", {"query": "q_8", "of": "q_1", "person": "bob", "grant": "g_bob"})
+    same = {"of": "q_1", "dataset": "clinic", "data_version": 3, "manifest": "ef" * 32, "plan_tag": PLAN_TAG}
+    used = log.add("query.reused", "ann", same | {"query": "q_7", "person": "ann", "grant": "g_ann"})
+    stranger = log.add("query.reused", "bob", same | {"query": "q_8", "person": "bob", "grant": "g_bob"})
+    for name, said in {"another plan": {"plan_tag": "00" * 32}, "another version": {"data_version": 4}}.items():
+        place = log.add("query.reused", "ann", same | {"query": "q_7", "person": "ann", "grant": "g_ann"} | said)
+        found[f"reused of {name}"] = copy.deepcopy(found["ann"])
+        found[f"reused of {name}"]["receipts"]["reused"] = log.receipt(place)
+    found["fork"] = copy.deepcopy(found["ann"])
+    for name, receipt in found["fork"]["receipts"].items():
+        found["fork"]["receipts"][name] = log.receipt(receipt["index"])
+    fork = Log()  # as long as the log, and other in its first entry: it holds the release too
+    for index, body in enumerate(log.bodies):
+        fork.add_body(entry_bytes("person.enrolled", AT, ORIGIN, {"name": "nobody"}) if index == 0 else body)
+    found["fork"]["receipts"]["released"] = fork.receipt(found["fork"]["receipts"]["released"]["index"])
     again = copy.deepcopy(found["ann"])
-    again["receipts"]["reused"] = log.receipt(len(log.bodies) - 2)
+    again["receipts"]["reused"] = log.receipt(used)
     found["reused"] = again
     wrong = copy.deepcopy(found["ann"])
     wrong["receipts"]["reused"] = log.receipt(stranger)

@@ -77,6 +77,18 @@ def test_a_grants_duty_is_the_least_that_a_review_asks_for():
             broken(log, "fewer votes than its grant demands")
 
 
+def test_who_gave_a_grant_does_not_vote_on_what_is_asked_under_it():
+    for identity, holds in (("sue", False), ("staff-9", True)):
+        log = opened()
+        log.enrolled("rex", role="reviewer", organisation="bureau", identity=identity)
+        log.asked(1, "held", 1)
+        log.voted(1, "rex", "approve", "approved")
+        if holds:
+            kept(log)
+        else:
+            broken(log, "the same human gave")
+
+
 def test_a_sampled_release_takes_votes_afterwards_from_different_humans():
     log = opened()
     log.asked(1, "sampled")

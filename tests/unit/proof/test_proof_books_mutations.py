@@ -300,6 +300,7 @@ MUTATIONS = {
         *insert("request", "frozen", 9, "person", "sue", by="enclave", expected="grant"),
         "person sue is frozen",
     ),
+    "vote of who gave the grant": (edit("enrolled sue", identity="staff-7")[0], "vote 4", "the same human gave"),
     # openings
     "opened what is not sealed": (*edit("opened", index=0), "no sealed request"),
     "opened for no reason": (*edit("opened", reason="because"), "too short"),
@@ -311,7 +312,9 @@ HARMLESS = {
     "votes in the other order": lambda log: log.swap("again 7", "second again 7"),
     "the last use": lambda log: log.edit("grant", uses=14),
     "no identity": lambda log: log.edit("enrolled ann", identity=...),
-    "a steward who reviews": lambda log: log.edit("enrolled sue", identity="staff-7"),
+    "a steward who reviews elsewhere": lambda log: log.enrolled(
+        "sid", role="steward", organisation="bureau", identity="staff-7"
+    ),
     "a review that decides sooner than its revocation": lambda log: log.swap("revoke", "commit 18"),
 }
 

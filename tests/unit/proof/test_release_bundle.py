@@ -7,20 +7,21 @@ from collections.abc import Iterator
 import pytest
 from released_world import ANN, BOB, OTHER_KEY, PINS, RELEASE_KEY, Pins, answer_of, made
 
-from sandbox.proof.bundle import make_bundle, open_bundle, verify_bundle
+from sandbox.proof.bundle import make_bundle, open_bundle, salted, verify_bundle
 from sandbox.proof.certificate import sign_certificate
 from sandbox.proof.key_pairs import new_key_pair
 from sandbox.proof.release_proof import _FACTS, envelope_digest
 from sandbox.proof.sealing import seal_to
 from sandbox.proof.size_classes import pad
 from sandbox.proof.submission import Submission, sign_submission
+from sandbox.terms.canonical import digest
 from sandbox.terms.refusal import ProofFailed
 
 
 def test_a_release_verifies_without_a_key_and_opens_with_one():
     verified = verify_bundle(made("ann"), PINS)
     assert verified.facts["person"] == "ann"
-    assert verified.entries == {"reserved": 5, "committed": 6, "released": 7}
+    assert verified.entries == {"reserved": 5, "committed": 6, "released": 8}
     assert verified.reused is None
     opened = open_bundle(made("ann"), ANN, PINS)
     assert opened.answer == answer_of("q_1")
@@ -68,7 +69,8 @@ def test_two_releases_of_one_answer_share_no_digest():
 def make_one():
     facts = dict(made("ann")["certificate"]["facts"].items())
     submission = Submission("enclave.test", "ann", ANN.id, "select 1", "research", "1", "", "key-q_1")
-    return make_bundle(answer_of("q_1"), submission, sign_submission(ANN, submission), facts, ANN.public, RELEASE_KEY)
+    signature = sign_submission(ANN, submission)
+    return make_bundle(salted(answer_of("q_1")), submission, signature, facts, ANN.public, RELEASE_KEY)
 
 
 def test_an_answer_is_sealed_only_to_the_keys_that_asked():
@@ -176,10 +178,55 @@ def test_even_the_release_key_cannot_say_what_the_log_does_not(name):
         verify_bundle(document, PINS)
 
 
-@pytest.mark.parametrize("name", ["other key", "undecided", "old format", "reused by bob"])
+UNLAWFUL = [
+    "other key", "undecided", "old format", "reused by bob", "reused of another plan", "reused of another version", "nobody",
+    "one of two", "rounds mixed", "afterwards", "three", "fork",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNLAWFUL)
 def test_releases_that_an_enclave_never_makes(name):
     with pytest.raises(ProofFailed):
         verify_bundle(made(name), PINS)
+
+
+def test_the_answer_inside_is_the_one_that_was_committed_and_reviewed():
+    """The log and the reviewers saw one answer, the envelope holds another: only who opens it can tell, and does."""
+    verify_bundle(made("another answer"), PINS)
+    with pytest.raises(ProofFailed, match="measured and reviewed"):
+        open_bundle(made("another answer"), ANN, PINS)
+    assert open_bundle(made("ann"), ANN, PINS).answer == answer_of("q_1")  # control
+
+
+def test_the_committed_digest_cannot_be_tried_out():
+    """Whoever holds the file knows all of an answer but its numbers, and can hash every number there is."""
+    said = json.loads(made("ann")["receipts"]["committed"]["entry"])["facts"]["answer"]
+    assert said == verify_bundle(made("ann"), PINS).committed
+    assert said not in {digest({"answer": answer_of("q_1")}), digest(answer_of("q_1"))}
+    assert digest(salted(answer_of("q_1"))) != digest(salted(answer_of("q_1")))
+
+
+@pytest.mark.parametrize(
+    ("name", "english", "chinese"),
+    [
+        ("ann", "and one reviewer approved exactly", "1 名审核人员"),
+        ("two", "and 2 reviewers approved exactly", "2 名审核人员"),
+        ("consolidated", "and 2 reviewers approved exactly", "2 名审核人员"),
+        ("a third", "two reviewers disagreed and a third approved", "第三名审核人员"),
+    ],
+)
+def test_the_words_count_the_reviewers_who_decided(name, english, chinese):
+    verified = verify_bundle(made(name), PINS)
+    assert any(english in line for line in verified.words())
+    assert any(chinese in line for line in verified.words("zh"))
+
+
+def test_no_sentence_claims_what_only_opening_shows():
+    words = verify_bundle(made("ann"), PINS).words()
+    claims = " ".join(line for line in words if not line.startswith("Not "))
+    assert "signed the request" not in claims and "signed with their key" not in claims
+    assert "Only the holder" not in claims and "before any data" not in claims
+    assert any(line.startswith("Not proved by the file alone") for line in words)
 
 
 @pytest.mark.parametrize(

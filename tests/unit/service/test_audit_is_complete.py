@@ -160,6 +160,7 @@ def test_every_change_is_exactly_one_entry_by_its_actor(fragile, name):
     (entry,) = fragile.entries()[size:]
     assert entry["kind"] == KINDS[name]
     assert entry["actor"] in ("administrator", "sue", "ann", "bob", "olga")
+    assert entry["facts"]["bundle"] == fragile.enclave.bundle
 
 
 @pytest.mark.parametrize("name", LOOKS)

@@ -136,7 +136,7 @@ def test_a_load_that_fails_keeps_the_version_before(world, raised, state, code):
     assert (shown.state, shown.problem["code"]) == (state, code)
     assert "secret" not in str(shown.problem)
     (entry,) = world.entries()[size:]
-    facts = {"dataset": "clinic", "code": code, "salt": entry["facts"]["salt"]}
+    facts = {"dataset": "clinic", "code": code} | {name: entry["facts"][name] for name in ("bundle", "salt")}
     assert (entry["kind"], entry["facts"]) == ("load.refused", facts)
     assert world.ledger.version("clinic").number == 1
 

@@ -252,3 +252,11 @@ def test_a_lift_succeeds_though_the_pool_is_closing(told):
     told.jobs.closed = True
     assert lift(told, view, told.oscar).to_json()["lifted"]
     assert told.released == []
+
+
+def test_who_asked_to_lift_is_told_that_another_must_agree(told):
+    view = stop(told)
+    lift(told, view, told.olga)
+    with pytest.raises(OwnRequest, match="another officer"):
+        lift(told, view, told.olga)
+    assert lift(told, view, told.oscar).to_json()["lifted"]  # the control

@@ -103,6 +103,26 @@ def test_an_identity_that_is_a_name_is_the_human_of_that_name(bare):
         bare.enrol("staff-17", "other", "analyst")
 
 
+@pytest.mark.parametrize(
+    "other", ["ACME Straße", "Acme Strasse", "Ａｃｍｅ Straße", "Acme  Straße", "acme strasse"], ids=ascii
+)
+def test_an_organisation_and_a_human_have_one_spelling(bare, other):
+    """Else a reviewer of the author's organisation, or the author, would pass for somebody else."""
+    bare.enrol("eve", "Acme Straße", "analyst", "Staff Straße 17")
+    size = bare.ledger.size()
+    with pytest.raises(MalformedRequest, match=r'organisation .*"Acme Straße"'):
+        bare.enrol("rex", other, "reviewer")
+    with pytest.raises(MalformedRequest, match=r'identity .*"Staff Straße 17"'):
+        bare.enrol("rex", "archive", "reviewer", other.replace(other[:4], "STAFF") + " 17")
+    assert bare.ledger.size() == size
+    bare.enrol("rex", "Acme Straße", "reviewer", "Staff Straße 18")  # the control: spelt the same, and another one
+
+
+def test_an_identity_that_reads_like_a_name_is_spelt_like_it(bare):
+    with pytest.raises(MalformedRequest, match='"ann"'):
+        bare.enrol("rex", "other", "reviewer", "Ann")
+
+
 def test_a_third_role_is_held_against_each_of_the_others(bare):
     bare.enrol("one", "acme", "steward", "staff-17")
     bare.enrol("two", "acme", "reviewer", "staff-17")

@@ -70,7 +70,7 @@ def test_a_refusal_spends_nothing_and_is_logged_once(world, asked, code):
     assert (first["kind"], first["facts"]["code"]) == ("query.refused", code)
     assert (second["kind"], second["facts"]["verdict"]) == ("query.checked", code)
     assert first["facts"]["text_tag"] == second["facts"]["text_tag"]
-    assert set(first["facts"]) == {"text_tag", "code", "purpose", "salt"}
+    assert set(first["facts"]) == {"text_tag", "code", "purpose", "bundle", "salt"}
     assert world.ledger.accounts("patients", "clinic", None, "ann") == accounts
     assert world.engine.orders == [] and world.ledger.unsettled() == []
 

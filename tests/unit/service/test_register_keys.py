@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 from service_world import COUNT, ask
 
-from sandbox.proof.key_pairs import new_key_pair, prove_possession, prove_rotation
+from sandbox.proof.key_pairs import POSSESSION, _message, key_id, new_key_pair, prove_possession, prove_rotation
+from sandbox.proof.signing import VerifyingKey, is_signing_key
 from sandbox.service import register_keys, submit_query
+from sandbox.terms.people import PublicKeys
 from sandbox.terms.refusal import (
     KeysRequired,
     MalformedRequest,
@@ -124,3 +126,81 @@ def test_without_keys_nothing_is_submitted(world):
     world.pairs.clear()
     world.register_keys(eve)
     assert submit_query.submit(world.enclave, eve, ask(world, COUNT, by=eve), "key-00001").id
+
+
+# -- keys that keep nothing: with those points of the curves everybody shares, no secret is one and no signature binds --------
+
+PRIME = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, PRIME) % PRIME
+
+
+def added(one, other):
+    """Two points of Ed25519's curve, added (RFC 8032 §5.1.4, affine)."""
+    (x, y), (u, v) = one, other
+    k = D * x * u * y * v % PRIME
+    return (x * v + u * y) * pow(1 + k, -1, PRIME) % PRIME, (y * v + x * u) * pow(1 - k, -1, PRIME) % PRIME
+
+
+def times(number, point):
+    found = (0, 1)
+    while number:
+        found = added(found, point) if number & 1 else found
+        point, number = added(point, point), number >> 1
+    return found
+
+
+def points():
+    """Some points of the curve."""
+    for y in range(2, 40):
+        squared = (y * y - 1) * pow(D * y * y + 1, -1, PRIME) % PRIME
+        x = pow(squared, (PRIME + 3) // 8, PRIME)
+        x = x if x * x % PRIME == squared else x * pow(2, (PRIME - 1) // 4, PRIME) % PRIME
+        if x * x % PRIME == squared:
+            yield x, y
+
+
+def small_order() -> set[bytes]:
+    """Every point whose order divides 8, in every spelling."""
+    found = {times(many, times(ORDER, point))[1] for point in points() for many in range(8)}
+    spelled = [y + more for y in found for more in (0, PRIME) if y + more < 2**255]
+    return {(y + sign).to_bytes(32, "little") for y in spelled for sign in (0, 2**255)}
+
+
+def test_no_signing_key_of_small_order_is_registered(bare, eve):
+    """Under the identity this signature is good for every message: its owner could deny all they signed."""
+    identity, forged = b"\1" + bytes(31), b"\1" + bytes(63)
+    VerifyingKey("eve", identity).verify(b"whatever", forged)
+    refused_points = small_order()
+    assert len(refused_points) == 14
+    for point in refused_points:
+        assert not is_signing_key(point)
+
+        def call(point=point):
+            return register_keys.register(bare.enclave, eve, new_key_pair("eve").public.sealing, point, forged)
+
+        refused(bare, MalformedRequest, call)
+    assert all(is_signing_key(new_key_pair("eve").public.signing) for _ in range(20))
+    register(bare, eve, new_key_pair("eve"))  # control
+
+
+LOW = [
+    bytes(32),
+    b"\1" + bytes(31),
+    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+    bytes.fromhex("ec" + "ff" * 30 + "7f"),
+    bytes.fromhex("ed" + "ff" * 30 + "7f"),
+    bytes.fromhex("ee" + "ff" * 30 + "7f"),
+]
+
+
+@pytest.mark.parametrize("sealing", LOW, ids=bytes.hex)
+def test_no_sealing_key_of_small_order_is_registered(bare, eve, sealing):
+    """Nothing can be sealed to it: a release would fail at its slot, and at every start after that."""
+    pair = new_key_pair("eve")
+    keys = PublicKeys(key_id("eve", sealing, pair.public.signing), "eve", sealing, pair.public.signing)
+    proof = pair.sign(_message(POSSESSION, keys, ORIGIN))
+    call = lambda: register_keys.register(bare.enclave, eve, sealing, pair.public.signing, proof)  # noqa: E731
+    refused(bare, MalformedRequest, call)
+    register(bare, eve, pair)  # control

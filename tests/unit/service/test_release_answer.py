@@ -9,7 +9,7 @@ from line_steps import asked, freeze, later, lift, release, review_of, state, vo
 from sandbox.service import read_query, recover, release_answer
 from sandbox.service.ruling import draw
 from sandbox.terms.people import Subject
-from sandbox.terms.refusal import AnswerPending, AuditUnavailable
+from sandbox.terms.refusal import AnswerPending, AuditUnavailable, Frozen
 
 
 def unwritable(*arguments):
@@ -96,9 +96,27 @@ def test_a_freeze_before_the_slot_stops_what_would_be_automatic(world, subject):
     assert state(world, query) == "done"
 
 
-def test_a_freeze_after_the_release_takes_nothing_back(world):
+def test_nothing_of_a_frozen_dataset_is_handed_out_and_the_same_release_again_after_the_lift(world):
+    """As the policy `frozen-dataset` says, and explains."""
     query = asked(world)
-    freeze(world, "dataset", "clinic")
+    before = release(world, query)
+    again = world.submit(key="key-00002")
+    stop = freeze(world, "dataset", "clinic")
+    for one in (query, again):
+        with pytest.raises(Frozen) as frozen:
+            release(world, one)
+        assert frozen.value.facts["policy"] == "frozen-dataset"
+        assert state(world, one) == "done"  # it did leave: the log says so
+    lift(world, stop)
+    after = release(world, query)
+    assert (after["certificate"], after["envelope"]) == (before["certificate"], before["envelope"])
+    assert world.kinds().count("release.released") == 1
+
+
+def test_a_freeze_of_the_grant_or_of_other_data_takes_nothing_back(world):
+    query = asked(world)
+    freeze(world, "grant", world.ledger.standings("ann")[0].grant.id)
+    freeze(world, "dataset", "roads")
     assert state(world, query) == "done" and release(world, query)["envelope"]
 
 

@@ -166,6 +166,7 @@ def test_every_search_is_an_entry_without_the_text_and_does_not_find_itself(told
         "filter": {"actor": "ann", "since": "2026-03-01T00:00:00.000000Z", "text_tag": text_tag(told.enclave, COUNT)},
         "before": None,
         "limit": 7,
+        "bundle": told.enclave.bundle,
     }
     assert COUNT not in json.dumps(last)
     assert kinds(told, kind="log.searched") == ["log.searched"]
