@@ -152,11 +152,11 @@ def serve(options: ServeOptions, passphrase: bytes) -> int:
         HomeNotUsable: there is no enclave here, or another process serves it.
         PassphraseWrong, EnclaveSealed: a key does not open.
     """
-    forbid_dumps()
     root = open_root(options.home, passphrase)
     if not HomePaths(options.home).ledger.is_file():
         raise EnclaveSealed("The ledger is missing; only `sandbox init` makes one.")
     with _only_one(options.home), _runtime(options.home) as runtime:
+        forbid_dumps()
         ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0)
         return _Supervisor(options, root, runtime).run()
 
@@ -303,7 +303,7 @@ def _relay(source: IO[bytes] | None, target: IO[str] | None) -> None:
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
     """Hold the home's lock; the kernel drops it however the process ends."""
-    with HomePaths(home).lock.open("w") as file:
+    with os.fdopen(os.open(HomePaths(home).lock, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

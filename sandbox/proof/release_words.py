@@ -54,7 +54,7 @@ def _review_en(review: dict[str, Any]) -> str:
         who = "two reviewers disagreed and a third" if third else people
         return (
             f"It was held for review, and {who} approved exactly this answer ({review['id']}). The "
-            f"log's export shows the votes: entries {', '.join(votes)}."
+            f"log's export shows {'the vote: entry' if len(votes) == 1 else 'the votes: entries'} {', '.join(votes)}."
         )
     later = "; it is among those that reviewers look at afterwards" if review["outcome"] == "sampled" else ""
     return f"The rules of the profile {review['profile']} let it out without a reviewer ({review['id']}){later}."

@@ -14,6 +14,7 @@ from tests_support import CLINIC
 
 from sandbox.privacy.accuracy import half_width
 from sandbox.proof.log_export import verify_export
+from sandbox.proof.submission import Submission, sign_submission
 from sandbox.terms.refusal import (
     BudgetInsufficient,
     MalformedNumber,
@@ -69,15 +70,28 @@ def test_same_question_same_answer_and_the_ninth_digit_draws_anew(enclave: Encla
     assert any(rows != first.to_pylist() for rows in anew)
 
 
+def signed(enclave: Enclave, person: str, epsilon: str, key: str) -> dict[str, object]:
+    """The body of a submission, signed by the person's keys."""
+    pins = enclave.administrator.pins
+    pair = enclave.keys.pairs(pins.origin, person)[-1]
+    submission = Submission(pins.origin, person, pair.id, COUNT, "research", epsilon, "", key)
+    body = {"sql": COUNT, "purpose": "research", "epsilon": epsilon, "dry_run": False}
+    return body | {"key": pair.id, "signature": sign_submission(pair, submission)}
+
+
 def test_a_retry_with_the_same_key_is_one_debit(enclave: Enclave) -> None:
     ann = enclave.analyst("ann-retry", org="acme", datasets=["clinic"], purpose="research", epsilon="5")
-    body = {"sql": COUNT, "purpose": "research", "epsilon": "0.2", "dry_run": False}
-    headers = {"Authorization": f"Bearer {enclave.token('ann-retry')}", "Idempotency-Key": "one-and-the-same-key"}
-    answers = [httpx.post(f"{enclave.url}/v1/queries", json=body, headers=headers, timeout=30) for _ in range(5)]
+    key = "one-and-the-same-key"
+    headers = {"Authorization": f"Bearer {enclave.token('ann-retry')}", "Idempotency-Key": key}
+
+    def post(epsilon: str) -> httpx.Response:
+        body = signed(enclave, "ann-retry", epsilon, key)
+        return httpx.post(f"{enclave.url}/v1/queries", json=body, headers=headers, timeout=30)
+
+    answers = [post("0.2") for _ in range(5)]
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["id"] for answer in answers}) == 1
-    body["epsilon"] = "0.3"
-    other = httpx.post(f"{enclave.url}/v1/queries", json=body, headers=headers, timeout=30)
+    other = post("0.3")
     assert (other.status_code, other.json()["code"]) == (409, "idempotency-key-reused")
     ann.query(COUNT, purpose="research", epsilon="0.2").run().result(timeout=60)  # reused: the sixth costs nothing too
     grant = next(account for account in ann.accounts() if account["kind"] == "grant")
