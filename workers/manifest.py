@@ -145,7 +145,7 @@ class OpenVersion:
             found = self.table(table)
             kek = self.keys.kek(self.manifest.dataset)
             rows, units = (self._sealed(found, bucket, kind, kek) for kind in (ROWS, UNITS))
-        except (KeyError, ProofFailed):
+        except (KeyError, ValueError, ProofFailed):
             raise StoreRefused from None
         return BucketKey(table, bucket, rows, units, found.columns)
 
@@ -194,9 +194,14 @@ def open_version(store: Path, dataset: str, number: int, digest: str, keys: Data
         verifier = keys.signer.verifier
         verifier.verify(SIGNING_CONTEXT + content, signature)
         manifest = Manifest.from_json(json.loads(content))
+        canonical = canonical_bytes(manifest.to_json())
     except (OSError, ProofFailed, KeyError, ValueError, TypeError, OverflowError, RecursionError):
         raise StoreRefused from None
-    if (manifest.dataset, manifest.version, manifest.engine) != (dataset, number, verifier.text):
+    if canonical != content or (manifest.dataset, manifest.version, manifest.engine) != (
+        dataset,
+        number,
+        verifier.text,
+    ):
         raise StoreRefused
     return OpenVersion(manifest, folder, keys)
 

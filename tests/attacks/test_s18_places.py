@@ -1,0 +1,133 @@
+"""S18, S20: an operator without secrets: open folders, edited or exchanged key files, a second process on one home.
+
+Controls: what the default mode would have left open; the same seal without its context, under which key files can be
+exchanged; a lock that nobody holds.
+"""
+
+import json
+import os
+import shutil
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from sandbox.adapters.home import HomePaths, create_home, open_control_keys, open_root
+from sandbox.proof.sealing import derive
+from sandbox.serve import _only_one
+from sandbox.terms.refusal import EnclaveSealed, HomeNotUsable, PassphraseWrong
+from sandbox.testing import Enclave
+
+PASSPHRASE = b"a long enough passphrase"
+KEYS = ["log", "order", "release", "state", "tag"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, bytes]:
+    home = tmp_path_factory.mktemp("made") / "home"
+    return home, derive(create_home(home, "test.enclave", PASSPHRASE), "control")
+
+
+@pytest.fixture
+def home(made: tuple[Path, bytes], tmp_path: Path) -> tuple[Path, bytes]:
+    """A copy, to be harmed."""
+    shutil.copytree(made[0], tmp_path / "home")
+    return tmp_path / "home", made[1]
+
+
+def test_nothing_of_a_running_enclave_is_open_to_others(enclave: Enclave, tmp_path: Path) -> None:
+    runtime = Path(json.loads((enclave.home / "run.json").read_text())["runtime"])
+    for root in (enclave.home, runtime):
+        assert stat.S_IMODE(root.stat().st_mode) == 0o700
+    for path in enclave.home.rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert stat.S_ISSOCK((runtime / "engine.sock").stat().st_mode)
+    assert (runtime / "engine.sock").stat().st_mode & 0o077 == 0
+    # The control: what a program with the usual mask leaves is open.
+    usual = os.umask(0o022)
+    try:
+        (tmp_path / "plain").write_text("x")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(tmp_path / "plain.sock"))
+        assert all((tmp_path / name).stat().st_mode & 0o044 for name in ("plain", "plain.sock"))
+    finally:
+        os.umask(usual)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o777])
+def test_a_home_that_others_can_open_is_not_served(home: tuple[Path, bytes], mode: int) -> None:
+    home[0].chmod(mode)
+    with pytest.raises(HomeNotUsable):
+        open_root(home[0], PASSPHRASE)
+    home[0].chmod(0o700)
+    assert derive(open_root(home[0], PASSPHRASE), "control") == home[1]  # the control
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("harm", ["a bit", "cut short", "emptied", "gone", "another's", "plain"])
+def test_a_key_file_that_was_touched_seals_the_enclave(home: tuple[Path, bytes], key: str, harm: str) -> None:
+    folder, root = home
+    path = HomePaths(folder).control_keys / f"{key}.key"
+    content = path.read_bytes()
+    match harm:
+        case "a bit":
+            path.write_bytes(content[:20] + bytes([content[20] ^ 1]) + content[21:])
+        case "cut short":
+            path.write_bytes(content[:-1])
+        case "emptied":
+            path.write_bytes(b"")
+        case "gone":
+            path.unlink()
+        case "another's":
+            other = KEYS[(KEYS.index(key) + 1) % len(KEYS)]
+            path.write_bytes((path.parent / f"{other}.key").read_bytes())
+        case _:
+            path.write_bytes(b"k" * 32)
+    with pytest.raises(EnclaveSealed):
+        open_control_keys(folder, root)
+    path.write_bytes(content)
+    assert open_control_keys(folder, root)  # the control: only the harm stood in the way
+
+
+def test_control_without_its_context_a_key_would_pass_for_another(
+    home: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sandbox.proof import sealing
+
+    _, root = home
+    monkeypatch.setattr("sandbox.proof.aead._bound", lambda _: b"")
+    one = sealing.seal(root, b"o" * 32, "control/order")
+    assert sealing.unseal(root, one, "control/log") == b"o" * 32
+
+
+@pytest.mark.parametrize("field", ["log_key", "release_key", "format"])
+def test_another_public_file_is_refused(home: tuple[Path, bytes], field: str) -> None:
+    folder, root = home
+    path = HomePaths(folder).public
+    document = json.loads(path.read_bytes())
+    original = path.read_bytes()
+    document[field] = document["log_key" if field == "release_key" else "release_key"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(EnclaveSealed):
+        open_control_keys(folder, root)
+    path.write_bytes(original)
+    assert open_control_keys(folder, root)
+
+
+@pytest.mark.parametrize(
+    "passphrase", [b"", b"a long enough passphras", b"a long enough passphrase ", b"A long enough passphrase"]
+)
+def test_no_other_passphrase_opens(home: tuple[Path, bytes], passphrase: bytes) -> None:
+    with pytest.raises(PassphraseWrong):
+        open_root(home[0], passphrase)
+    assert open_root(home[0], PASSPHRASE)
+
+
+def test_one_home_has_one_enclave(enclave: Enclave, home: tuple[Path, bytes]) -> None:
+    """S20: two on one folder would spend a budget twice. A copy elsewhere is not noticed without witnesses: the page of
+    known weaknesses says so."""
+    with pytest.raises(HomeNotUsable), _only_one(enclave.home):
+        pass
+    with _only_one(home[0]):  # the control
+        pass
