@@ -61,7 +61,7 @@ def write(folder: Path, out: int, rounds: int) -> None:
     for turn in range(rounds):
         name = f"{start}-{turn}"
         acknowledge(out, ledger.reserve(reservation(name), reserved(name))[1])
-        if turn % 3 == 0:
+        if turn % 4 == 2:
             acknowledge(out, forfeit(ledger, f"o{name}"))
             continue
         acknowledge(out, commit(ledger, f"o{name}", outcome=("automatic", "held")[turn % 2]))
@@ -77,7 +77,7 @@ def _govern(ledger: Any, out: int, name: str, turn: int) -> None:
     review = f"rr-o{name}"
     if turn % 2:
         acknowledge(out, vote(ledger, review, "rita"))
-        if turn % 4 == 1:
+        if turn % 4 == 3:
             acknowledge(out, close_review(ledger, review))
             return
         acknowledge(out, vote(ledger, review, "ron", decision="approved"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from figures import record_figure
 from ledger_writer import open_sqlite, write, write_early
 
 from sandbox.adapters import books
@@ -54,7 +55,7 @@ def _kill_many(tmp_path: Path, kills: int, chance: random.Random) -> None:
             folder = tmp_path / str(turn)
             folder.mkdir()
         working = turn % 5 != 1  # the others may die while the file is opened or made
-        acknowledged, code = _kill_once(write, folder, 0.03 * chance.random(), working=working)
+        acknowledged, code = _kill_once(write, folder, 0.05 * chance.random(), working=working)
         killed += code == -signal.SIGKILL
         ledger = open_sqlite(folder)
         books.verify(ledger)
@@ -87,6 +88,7 @@ def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
 @pytest.mark.timeout(1_800)
 def test_a_thousand_kills_lose_nothing(tmp_path: Path) -> None:
     _kill_many(tmp_path, 1_000, random.Random(6))
+    record_figure("random kills of a ledger writer", 1_000, "kills", "tests/crash/test_ledger_kills.py")
 
 
 def test_control_a_writer_that_acknowledges_before_its_commit_is_caught(tmp_path: Path) -> None:

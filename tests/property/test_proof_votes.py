@@ -12,6 +12,8 @@ cast = st.tuples(
     st.sampled_from(["approve", "reject"]),
     st.sampled_from(["independent", "consolidation", "third"]),
 )
+one_of_two = st.sampled_from([DIGEST, "cd" * 32])
+"""What a vote is bound to: policies may change, and change back."""
 
 
 @settings(max_examples=400, deadline=None)
@@ -31,6 +33,27 @@ def test_the_verifier_takes_the_votes_that_the_desk_counts(needed, ballots):
         due, decision = books_votes.standing(needed, mine)
         now = votes.tally(needed, theirs, DIGEST)
         assert (due, decision) == (now.round, now.decision)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from([1, 2]), st.lists(st.tuples(cast, one_of_two), max_size=16))
+def test_they_agree_when_what_is_voted_on_changes(needed, ballots):
+    """Votes on something else count for neither; where it is the same again, those on it count again for both."""
+    mine: list[books_votes.Ballot] = []
+    theirs: list[votes.Ballot] = []
+    for (human, verdict, round_), digest in ballots:
+        same = [ballot for ballot in mine if ballot.digest == digest]
+        due, decided = books_votes.standing(needed, same)
+        assert (due, decided) == ((found := votes.tally(needed, theirs, digest)).round, found.decision)
+        if due == round_ and books_votes.may_vote(human, round_, same):
+            mine.append(books_votes.Ballot(human, verdict, round_, digest))
+            theirs.append(votes.Ballot(human, human, "o", verdict, "why", round_, digest))
+            now, kept = votes.tally(needed, theirs, digest), [ballot for ballot in mine if ballot.digest == digest]
+            assert len(now.counted) == len(kept)
+            assert (now.round, now.decision) == books_votes.standing(needed, kept)
+        else:
+            offered = votes.Ballot(human, human, "o", verdict, "why", round_, digest)
+            assert len(votes.tally(needed, [*theirs, offered], digest).counted) == len(same)
 
 
 def test_control_every_end_is_reached():

@@ -166,7 +166,7 @@ def prepare(enclave: Enclave) -> dict[str, dict[str, str]]:
     """Two of everything, of two sides: the walk's own analyst and steward, and a stranger of the reviewer's own office,
     whose data another bureau speaks for."""
     other = "walk-otter"
-    stewards = {"own": enclave.steward_of("health-bureau"), "other": enclave.steward("walk-bureau")}
+    stewards = {"own": enclave.steward_of("health-bureau"), "other": enclave.steward_of("walk-bureau")}
     stewards["other"].register(described(other, "walk-bureau"))
     objects = {
         "own": {"name": "clinic", "organisation": "health-bureau"},

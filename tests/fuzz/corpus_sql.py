@@ -1,0 +1,123 @@
+"""SQL text: from the grammar, from the grammar with slips, from earlier tests' queries with slips, from words, from bytes.
+
+Whatever compiles gives a plan that reads back from its canonical form, is sound, names only columns that are there and may be
+read, and can be explained in both languages. A refusal points into the text, and its rewrite, if it has one, compiles.
+"""
+
+import json
+import re
+from pathlib import Path
+from random import Random
+
+import mutations
+from plan_examples import BOTH
+from sql_grammar import SqlGrammar
+from test_outside_the_grant import CRAFTED
+from test_plan_refusals import CASES
+from watching import Corpus
+
+from sandbox.plan.canonical import plan_json, read_plan
+from sandbox.plan.compile import compile_query
+from sandbox.plan.explain import explain
+from sandbox.plan.nodes import Plan
+from sandbox.plan.soundness import check_plan
+from sandbox.service.release_clock import columns_read
+from sandbox.terms.dataset import ColumnRole
+from sandbox.terms.refusal import NotAnswerable
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "plan-digests.json"
+SEEDS = (
+    *(case[0].replace("«", "").replace("»", "") for case in CASES),
+    *CRAFTED,
+    *json.loads(GOLDEN.read_text("utf-8"))["digests"],
+)
+WORDS = tuple(
+    re.findall(
+        r"\S+",
+        """select from where group by having order limit offset count sum avg min distinct ( ) , * . ; and or not in between is
+        null true false case when then else end as join on using union with over filter visits clinic.visits sex age cost
+        ward 1 2.5 'x' date timestamp interval cast :: + - / % = <> < >= [ ] { } -> => ? $1 @x # ! ~ ^ | || & \\ ' " /* */ --
+        exists all any tablesample values pivot lateral unnest array struct map lambda for update into qualify window rows""",
+    )
+)
+ALWAYS = (
+    "", " ", ";", ";;;", "select", "select from clinic.visits", "from clinic.visits", "(", ")", "'", '"', "--", "/*", "$$", "\0", "\ufeffselect 1",
+    "select " * 2_000, "(" * 20_000, "select " + "(" * 19 + "1" + ")" * 19, "select " + "-" * 19_000 + "1", "not " * 5_000,
+    "select count(*) from clinic.visits where " + " and ".join(["age > 1"] * 990),
+    "select count(*) from clinic.visits where " + " or ".join(f"age = {number}" for number in range(990)),
+    "select count(*) from clinic.visits where age in (" + ",".join(map(str, range(1_900))) + ")",
+    "select " + ",".join(f"sum(age + {number}) as a{number}" for number in range(300)) + " from clinic.visits",
+    "select " + ",".join(["min(age)"] * 700) + " from clinic.visits",
+    "select count(*) from clinic.visits where city = '" + "x" * 19_900 + "'",
+    "select count(*) from clinic.visits where age = " + "9" * 19_900,
+    "select sum(" + "age*" * 1_900 + "1) from clinic.visits",
+    "select sum(" + "age+" * 1_900 + "1) from clinic.visits",
+    "select sum(" + "cost/" * 60 + "1) from clinic.visits",
+    "select count(*) from clinic.visits where " + "not " * 19 + "urgent",
+    "select count(*) from clinic.visits union " * 400 + "select 1",
+    "with a as (select 1) " * 600 + "select 1",
+    "select case " * 900,
+    "select " + "a." * 1_900 + "b from clinic.visits",
+    "select count(*) from " + "a join " * 1_900 + "b",
+    "/*" * 9_000 + "*/" * 900,
+    "select count(*) from clinic.visits where city like '" + "%_" * 9_000 + "'",
+    "select " + "f(" * 20 + "age" + ")" * 20 + " from clinic.visits",
+    "select averge(age), " + ",".join(["cuont(age)"] * 900) + " from clinic.visits",
+)  # fmt: skip
+
+
+def make(chance: Random) -> str:
+    """A query; every third one is plain grammar, so that much of the run compiles."""
+    kind = chance.randrange(10)
+    if kind < 4:
+        return SqlGrammar(chance, chance.choice((0.0, 0.0, 0.02, 0.06))).query()
+    if kind < 6:
+        return mutations.mutated_text(chance, SqlGrammar(chance, 0.05).query(), WORDS, SEEDS)
+    if kind < 8:
+        return mutations.mutated_text(chance, chance.choice(SEEDS), WORDS, SEEDS)
+    if kind == 8:
+        return " ".join(["select", *chance.choices(WORDS, k=chance.randint(1, 40))])
+    content = mutations.mutated_bytes(chance, chance.choice(SEEDS).encode("utf-8", "ignore"))
+    return content.decode("utf-8", "surrogateescape" if chance.random() < 0.3 else "replace")
+
+
+def hold(sql: str, outcome: Plan | NotAnswerable) -> None:
+    """The laws above."""
+    if isinstance(outcome, NotAnswerable):
+        check_refusal(sql, outcome)
+    else:
+        check_compiled(outcome)
+
+
+def check_refusal(sql: str, refusal: NotAnswerable) -> None:
+    json.dumps(refusal.problem(), allow_nan=False)
+    if refusal.span is not None:
+        lines = sql.split("\n")
+        assert 1 <= refusal.span.line <= len(lines), "the line of the span"
+        assert refusal.span.column >= 1, "the column of the span"
+        assert refusal.span.length >= 1, "the length of the span"
+        assert refusal.span.column - 1 <= len(lines[refusal.span.line - 1]), "the span is beyond the line"
+    if refusal.rewrite is not None:
+        try:
+            plan = compile_query(refusal.rewrite, BOTH)
+        except NotAnswerable as again:
+            raise AssertionError(f"the rewrite does not compile: {refusal.rewrite!r}") from again
+        check_compiled(plan)
+
+
+def check_compiled(plan: Plan) -> None:
+    document = json.loads(json.dumps(plan_json(plan), allow_nan=False))
+    assert read_plan(document) == plan, "the canonical form does not read back"
+    check_plan(plan)
+    table = BOTH[plan.dataset].table(plan.table)
+    assert table is not None, "a table that is not there"
+    readable = {column.name for column in table.columns if column.role is ColumnRole.VALUE}
+    assert columns_read(plan) <= readable, "a column that may not be read"
+    for language in ("en", "zh"):
+        lines = explain(plan, language)
+        assert len(lines) == 5 and all(lines), "an explanation with holes"
+        "\n".join(lines).encode("utf-8")
+
+
+def corpus() -> Corpus:
+    return Corpus("sql", make, lambda sql: compile_query(sql, BOTH), (NotAnswerable,), ALWAYS, hold)

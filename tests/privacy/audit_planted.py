@@ -1,0 +1,276 @@
+"""Faults planted into the product, each as a context manager that patches its modules in this process.
+
+They sit where a real bug would: here in the engine's bounding, clamping and merging; in `audit_planted_noise` in pricing,
+drawing and finishing.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from workers import conform, contribute, evaluate, fixed_point, numbers, partial, scan
+
+_FAR = 2**40
+
+
+# -- bounding ------------------------------------------------------------------------------------------------------------
+
+
+def _bounding(change: Any) -> Any:
+    """`workers.scan.Bounding` after `change(self)`."""
+
+    class Loose(contribute.Bounding):
+        def __init__(self, runs: Any, bounds: Any, group_count: int) -> None:
+            super().__init__(runs, bounds, group_count)
+            change(self)
+
+    return mock.patch.object(scan, "Bounding", Loose)
+
+
+def _unlimited(place: int) -> Any:
+    def change(bounding: Any) -> None:
+        bounding._limits[place] = 10**9
+
+    return _bounding(change)
+
+
+def no_row_bound() -> Any:
+    """R and Linf are not enforced."""
+
+    def change(bounding: Any) -> None:
+        bounding._limits[0] = bounding._limits[2] = 10**9
+
+    return _bounding(change)
+
+
+def no_group_bound() -> Any:
+    """L0 is not enforced."""
+    return _unlimited(1)
+
+
+def no_rows_per_group_bound() -> Any:
+    """Linf is not enforced."""
+    return _unlimited(2)
+
+
+def runs_bounded_apart() -> Any:
+    """One unit's rows in several runs, as appends without a merge would leave them, each bounded alone."""
+
+    class Apart(contribute.Bounding):
+        def __init__(self, runs: Any, bounds: Any, group_count: int) -> None:
+            parts = [min(10, int(run) - start) for run in runs for start in range(0, int(run), 10)]
+            super().__init__(np.asarray(parts, np.int64), bounds, group_count)
+
+    return mock.patch.object(scan, "Bounding", Apart)
+
+
+def units_counted_by_rows() -> Any:
+    """COUNT(DISTINCT unit) counts rows."""
+
+    class Rows(contribute.Bounding):
+        def finish(self) -> None:
+            super().finish()
+            self.units = self.rows
+
+    return mock.patch.object(scan, "Bounding", Rows)
+
+
+def bounded_before_the_filter() -> Any:
+    """Rows are bounded first and filtered afterwards: private in one table, but rows that count are lost."""
+
+    def add(self: Any, block: Any, bounding: Any, sums: Any) -> None:
+        groups = self._groups(block)
+        bounding.mark(groups)
+        if self._where is not None:
+            found = self._where(block)
+            lost = groups[~(found.values & found.valid)]
+            bounding.rows -= np.bincount(lost[lost >= 0], minlength=len(bounding.rows))
+            groups[~(found.values & found.valid)] = -1
+        for line, operand, fixed in self._values:
+            vector = operand(block)
+            scan.add(groups, vector.valid.astype(np.int64) if fixed is None else fixed.apply(vector), sums[line])
+
+    return mock.patch.object(scan._Scan, "add", add)
+
+
+def keys_by_rank_of_appearance() -> Any:
+    """A group's number is the rank of its key among those present, as category codes are (opendp #2944)."""
+    original = scan._KeyCodes.codes
+
+    def codes(self: Any, block: Any) -> Any:
+        found = original(self, block)
+        present = np.unique(found[found >= 0])
+        ranks = np.full(self.count + 1, -1, np.int32)
+        ranks[present] = np.arange(len(present))
+        return ranks[found]
+
+    return mock.patch.object(scan._KeyCodes, "codes", codes)
+
+
+# -- values --------------------------------------------------------------------------------------------------------------
+
+
+def _apply(rows: Any) -> Any:
+    """`FixedPoint.apply` as `rows(doubles, low, high, center, granularity)`, NULL still 0."""
+
+    def apply(self: Any, vector: Any) -> Any:
+        with np.errstate(all="ignore"):
+            steps = rows(vector.values.astype(np.float64), *self.doubles)
+        return np.where(vector.valid, steps, 0).astype(np.int64)
+
+    return mock.patch.object(fixed_point.FixedPoint, "apply", apply)
+
+
+def _far(steps: Any) -> Any:
+    """Doubles as a cast leaves them, but short of undefined behaviour: NaN is the least integer."""
+    return np.rint(np.clip(np.where(np.isnan(steps), -_FAR, steps), -_FAR, _FAR))
+
+
+@contextmanager
+def _open_ingest() -> Iterator[None]:
+    """Ingest lets through what the file holds: NaN, infinities, values out of bounds."""
+
+    def as_they_are(array: Any, place: Any) -> Any:
+        values, valid = numbers.floats(array, place)
+        raw = np.asarray(array.to_numpy(zero_copy_only=False), np.float64)
+        return np.where(valid, values, np.where(np.isnan(raw), np.nan, 0.0)), array.is_valid().to_numpy(
+            zero_copy_only=False
+        )
+
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(conform, "floats", as_they_are))
+        stack.enter_context(
+            mock.patch.object(
+                conform, "_bounded_floats", lambda values, valid, _: (np.where(valid, values, 0.0), valid)
+            )
+        )
+        yield
+
+
+def ingest_lets_all_through() -> Any:
+    """The outer fence alone is down: what the scan does with values must be enough."""
+    return _open_ingest()
+
+
+def scan_clamps_nothing() -> Any:
+    """The inner fence alone is down: what ingest does with values must be enough."""
+    return _apply(lambda values, _low, _high, center, step: _far((values - center) / step))
+
+
+@contextmanager
+def clamped_after_the_sum() -> Iterator[None]:
+    """Rows are added as they are; only the total is held within what all rows could bring."""
+    with _open_ingest(), scan_clamps_nothing():
+        yield
+
+
+@contextmanager
+def nan_not_nulled() -> Iterator[None]:
+    """NaN is a valid value, and no comparison clamps it."""
+
+    def rows(values: Any, low: Any, high: Any, center: Any, step: Any) -> Any:
+        clamped = np.where(values > high, high, np.where(values < low, low, values))
+        return _far((clamped - center) / step)
+
+    def keep(values: Any, valid: Any) -> evaluate.Vector:
+        return evaluate.Vector(values, valid)
+
+    with _open_ingest(), _apply(rows), mock.patch.object(evaluate, "_finite", keep):
+        yield
+
+
+@contextmanager
+def infinity_not_clamped() -> Iterator[None]:
+    """Only finite values are clamped."""
+
+    def rows(values: Any, low: Any, high: Any, center: Any, step: Any) -> Any:
+        finite = np.abs(values) < 1e300
+        return _far((np.where(finite, np.clip(values, low, high), values) - center) / step)
+
+    with _open_ingest(), _apply(rows):
+        yield
+
+
+def centre_from_the_rows() -> Any:
+    """A mean is taken around the rows' own mean."""
+
+    def rows(values: Any, low: Any, high: Any, _center: Any, step: Any) -> Any:
+        return _far((np.clip(values, low, high) - (values.mean() if len(values) else 0)) / step)
+
+    return _apply(rows)
+
+
+@contextmanager
+def rounded_after_the_sum() -> Iterator[None]:
+    """Doubles are added up and the total is rounded: its error depends on the order (Casacuberta et al. 2022)."""
+
+    def add(groups: Any, summands: Any, sums: Any) -> None:
+        totals = [0.0] * len(sums)
+        for group, summand in zip(groups.tolist(), summands.tolist(), strict=True):
+            if group >= 0:
+                totals[group] += summand
+        sums += np.rint(totals).astype(np.int64)
+
+    with mock.patch.object(scan, "add", add):
+        yield
+
+
+def _filtered_summands(drop: Any) -> Any:
+    """`scan.add` where `drop(summands)` are taken for 0."""
+
+    def add(groups: Any, summands: Any, sums: Any) -> None:
+        contribute.add(groups, np.where(drop(summands), 0, summands), sums)
+
+    return mock.patch.object(scan, "add", add)
+
+
+def largest_rows_of_the_table() -> Any:
+    """The table is cut to its 60 largest values, whoever's they are."""
+    return _filtered_summands(lambda summands: np.argsort(np.argsort(-summands, kind="stable"), kind="stable") >= 60)
+
+
+def values_of_two_units_dropped() -> Any:
+    """Rows whose value occurs twice in the table are taken for errors."""
+
+    def twice(summands: Any) -> Any:
+        _, number, count = np.unique(summands, return_inverse=True, return_counts=True)
+        return count[number] > 1
+
+    return _filtered_summands(twice)
+
+
+# -- merging -------------------------------------------------------------------------------------------------------------
+
+
+def bucket_counted_twice() -> Any:
+    """A retried chunk is added again."""
+    original = partial.Merge.add
+
+    def add(self: Any, buckets: Any, sealed: bytes) -> None:
+        before = self._sums.copy()
+        original(self, buckets, sealed)
+        self._sums += self._sums - before
+
+    return mock.patch.object(partial.Merge, "add", add)
+
+
+def bucket_dropped() -> Any:
+    """The last bucket to come is forgotten: private, and wrong."""
+    original = partial.Merge.add
+
+    def add(self: Any, buckets: Any, sealed: bytes) -> None:
+        before = self._sums.copy()
+        original(self, buckets, sealed)
+        if not self._missing:
+            self._sums = before
+
+    return mock.patch.object(partial.Merge, "add", add)
+
+
+def sums_wrap_around() -> Any:
+    """Totals are kept in eight bits (OpenDP's and others' integer overflow, in small)."""
+    original = partial.Merge.total
+    return mock.patch.object(partial.Merge, "total", lambda self: original(self).astype(np.int8).astype(np.int64))
