@@ -162,6 +162,7 @@ def test_what_was_acknowledged_holds_and_nothing_leaves_twice(turns: int, visits
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 def test_control_without_a_kill(visits: Path, tmp_path: Path) -> None:
     with start_enclave(tick_ms=100) as enclave:
         enclave.load(CLINIC, {"visits": visits})

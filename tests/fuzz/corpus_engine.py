@@ -1,5 +1,7 @@
 """The engine's own documents: orders to measure, and manifests of versions, both truly signed after a slip."""
 
+import atexit
+import shutil
 import tempfile
 from hashlib import sha256
 from pathlib import Path
@@ -58,6 +60,7 @@ def measure_orders() -> Corpus:
 def manifest_files() -> Corpus:
     """Manifests that the engine's own key signed, opened from a folder, and every key in them."""
     home = Path(tempfile.mkdtemp(prefix="sandbox-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     keys = DataKeys(home, b"d" * 32)
     signer, kek = keys.create_signer(), keys.create_kek("clinic")
     document = _manifest(signer, kek).to_json()
