@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "sandbox" / "docs" / "reference" / "figures.json"
 README = ROOT / "README.md"
+_LONGEST = 60
 BEGIN, END = "<!-- figures: make figures -->", "<!-- end of figures -->"
 
 
@@ -24,10 +25,11 @@ def gathered(lines: list[str]) -> list[dict]:
 
 
 def table(figures: list[dict]) -> str:
-    """The figures as a table in Markdown."""
+    """The figures as a table in Markdown; lists are left to the JSON file."""
     rows = [
         f"| {item['name']} | {_shown(item['value'])} {item['unit']}".rstrip() + f" | `{item['source']}` |"
         for item in figures
+        if len(str(item["value"])) <= _LONGEST
     ]
     return "\n".join(["| what was measured | figure | by |", "|---|---|---|", *rows])
 
