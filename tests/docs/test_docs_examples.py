@@ -22,6 +22,7 @@ README = ROOT / "README.md"
 PARTS = [README, ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
+_TEST = re.compile(r"`(?P<file>test_\w+\.py)(?:::(?P<name>test_\w+))?`")
 _HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
 
 
@@ -53,6 +54,22 @@ def test_links_resolve(page: Path) -> None:
         assert target.is_relative_to(ROOT), found[0]
         assert target.exists(), found[0]
         assert not anchor or anchor in anchors(target), found[0]
+
+
+@pytest.mark.parametrize("page", PARTS, ids=lambda page: page.name)
+def test_the_tests_that_are_named_exist(page: Path) -> None:
+    for found in _TEST.finditer(page.read_text("utf-8")):
+        (file,) = (ROOT / "tests").rglob(found["file"])
+        assert found["name"] is None or f"\ndef {found['name']}(" in file.read_text("utf-8"), found[0]
+
+
+def test_every_promise_and_weakness_says_who_and_what_the_tests_show() -> None:
+    text = (DOCS / "explanation" / "known-weaknesses.md").read_text("utf-8")
+    _, promised, not_promised = re.split(r"^## .*$", text, flags=re.MULTILINE)
+    for part, columns, least in ((promised, 3, 8), (not_promised, 4, 25)):
+        rows = [line.strip("|").split("|") for line in part.splitlines() if line.startswith("| ")]
+        assert len(rows) > least
+        assert all(len(row) == columns and all(cell.strip(" -") for cell in row) for row in rows)
 
 
 @pytest.mark.parametrize("page", PAGES)
