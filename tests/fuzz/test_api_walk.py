@@ -32,5 +32,6 @@ def test_every_role_gets_what_the_document_says(visits):
 def test_every_role_gets_what_the_document_says_at_length(visits):
     found = walked(visits, 40, 2)
     faults = sum(count for status, count in found.statuses.items() if status >= 500)
-    measured = f"{found.requests:,} requests by 6 roles, {faults} faults, 0 answers that the document does not state"
-    record_figure("API walk", measured, "", SOURCE)
+    record_figure(
+        "API walk by 6 roles, each answer as documented", found.requests, f"requests, {faults} faults", SOURCE
+    )
