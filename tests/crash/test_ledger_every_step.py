@@ -22,8 +22,23 @@ from ledger_steps import STEPS, Ground, again, lay, open_sqlite, state
 from sandbox.adapters import books
 from sandbox.proof.merkle import leaf_hash
 
-CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate", "write", "openat", "unlink", "fallocate")
+CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate", "write", "openat", "unlink", "fallocate", "fchown")
 ACTIONS = ("signal=KILL", "error=EIO", "error=ENOSPC")
+HARMLESS = {
+    "access",
+    "close",
+    "fcntl",
+    "fstat",
+    "lseek",
+    "lstat",
+    "mmap",
+    "munmap",
+    "newfstatat",
+    "pread64",
+    "read",
+    "stat",
+}
+"""What else touches the ledger's files: it reads, asks, locks or maps (the index of the write-ahead log, made anew at need)."""
 SCRIPT = Path(__file__).with_name("ledger_steps.py")
 SUFFIXES = ("", "-wal", "-shm", "-journal")
 
@@ -44,19 +59,25 @@ class Outcome:
     status: int
 
 
-def inject(root: Path, names: Iterable[str], call: str, action: str, turn: int) -> dict[str, Outcome]:
-    """Take the steps with a fault at their `call` number `turn`."""
+def traced(root: Path, names: Iterable[str], *rules: str) -> tuple[list[str], list[str]]:
+    """Take the steps under strace, which sees their calls on the ledger's files: what they said, and what it saw."""
     found = shutil.which("strace")
     assert found is not None, "This test needs strace: install the system package `strace` (apt-get install strace)."
     trace = root / "trace"
     files = [root / name / f"ledger.sqlite{suffix}" for name in names for suffix in SUFFIXES]
     command = [found, "-f", "-qq", "-o", str(trace), *(word for path in files for word in ("-P", str(path)))]
-    command += ["-e", f"trace={call}", "-e", f"inject={call}:{action}:when={turn}"]
+    command += [word for rule in rules for word in ("-e", rule)]
     run = subprocess.run(
         [*command, sys.executable, str(SCRIPT), str(root)], check=True, stdout=subprocess.PIPE, text=True, timeout=120
     )
-    injected = {line.split()[0] for line in trace.read_text().splitlines() if "INJECTED" in line}
-    said = [line.split() for line in run.stdout.splitlines()]
+    return run.stdout.splitlines(), trace.read_text().splitlines()
+
+
+def inject(root: Path, names: Iterable[str], call: str, action: str, turn: int) -> dict[str, Outcome]:
+    """Take the steps with a fault at their `call` number `turn`."""
+    output, trace = traced(root, names, f"trace={call}", f"inject={call}:{action}:when={turn}")
+    injected = {line.split()[0] for line in trace if "INJECTED" in line}
+    said = [line.split() for line in output]
     outcomes = {}
     for name in names:
         words = {line[0]: line[2:] for line in said if line[1] == name}
@@ -111,6 +132,16 @@ def test_a_fault_at_some_calls_is_before_or_after(
     grounds: dict[str, Ground], tmp_path: Path, call: str, turn: int, action: str
 ) -> None:
     assert walk(grounds, tmp_path / "root", call, action, turn)["met"] > len(STEPS) // 2
+
+
+def test_no_other_call_changes_the_ledgers_files(grounds: dict[str, Ground], tmp_path: Path) -> None:
+    """The walk below leaves no write-type call out."""
+    for name, ground in grounds.items():
+        shutil.copytree(ground.folder, tmp_path / name)
+    _, trace = traced(tmp_path, list(grounds))
+    seen = {found[1] for line in trace if (found := re.match(r"\d+ +(\w+)\(", line))}
+    assert {"pwrite64", "fdatasync", "ftruncate", "openat"} <= seen
+    assert seen <= {*CALLS, *HARMLESS}
 
 
 def test_control_without_a_fault_every_step_is_acknowledged(grounds: dict[str, Ground], tmp_path: Path) -> None:
