@@ -40,6 +40,7 @@ HARMLESS = {
 }
 """What else touches the ledger's files: it reads, asks, locks or maps (the index of the write-ahead log, made anew at need)."""
 SCRIPT = Path(__file__).with_name("ledger_steps.py")
+SOURCE = "tests/crash/test_ledger_every_step.py"
 SUFFIXES = ("", "-wal", "-shm", "-journal")
 
 
@@ -176,7 +177,8 @@ def test_a_fault_at_every_call_of_every_step_is_before_or_after(
             found = walk(left, tmp_path / f"{call}-{turn}", call, action, turn)
             points += found
             left = {name: ground for name, ground in left.items() if found[f"met by {name}"]}
-    record_figure(f"fault points walked, {re.sub('.*=', '', action)}", points["met"], "points", "tests/crash")
+    fault = action.partition("=")[2]
+    record_figure(f"{fault} at every write of the ledger's {len(STEPS)} steps", points["met"], "points", SOURCE)
     assert min(points[f"met by {name}"] for name in STEPS) >= 8, points
     assert points["done"], "some faults come after the commit"
     assert points["undone"] > points["done"]

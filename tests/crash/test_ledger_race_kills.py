@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from figures import record_figure
 from ledger_writer import open_sqlite, reservation, reserved, say, seed
 
 from sandbox.adapters import books
@@ -23,6 +24,7 @@ from sandbox.terms.refusal import BudgetInsufficient, GrantUsedUp
 
 WRITERS = 8
 ROOM = 150
+SOURCE = "tests/crash/test_ledger_race_kills.py"
 LIMITS = {"budget": {"analyst": ROOM}, "uses": {"uses": ROOM}}
 
 
@@ -118,6 +120,10 @@ def test_writers_that_are_killed_and_replaced_are_granted_exactly_what_there_is(
         ledger.close()
         killed += dead
     assert killed, "some writer was killed at work"
+    if rounds > 1:
+        record_figure(
+            f"races of 8 writers, granted exactly, by {limit}", rounds, f"races, {killed} writers killed", SOURCE
+        )
 
 
 def test_control_writers_that_look_first_are_granted_more(tmp_path: Path) -> None:
