@@ -71,7 +71,7 @@ def test_the_audit_catches_what_is_planted(line: Line, tmp_path: Path) -> None:
     record_figure(
         "ε audit: planted faults caught", f"{caught} of {total}", f"({len(SAMPLED)} faults, each mode)", SOURCE
     )
-    record_figure("ε audit: least power over the planted faults", weakest, f"share of {REPEATS} audits", SOURCE)
+    record_figure("ε audit: least power over the planted faults", weakest, f"(share of {REPEATS} audits each)", SOURCE)
     by_pair = ", ".join(f"{name} ({mutant.pair})" for name, mutant in SAMPLED.items())
     record_figure("ε audit: the planted faults and their pairs", by_pair, "", SOURCE)
     assert len(SAMPLED) >= 20

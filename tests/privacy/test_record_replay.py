@@ -81,8 +81,10 @@ def test_a_hundred_crashing_questions_show_nothing() -> None:
     answered = sum("submit: 202" in line for line in quiet)
     assert answered >= 50
     assert not any("forfeited" in line for line in quiet)
-    record_figure("crash-on-row questions indistinguishable", len(crash.QUERIES), f"{answered} answered", SOURCE)
-    record_figure("record and replay: lines compared", len(quiet), f"on {len(crash.UNITS)} neighbours", SOURCE)
+    record_figure(
+        "crash-on-row questions indistinguishable", len(crash.QUERIES), f"questions, {answered} answered", SOURCE
+    )
+    record_figure("record and replay: lines compared", len(quiet), f"lines on {len(crash.UNITS)} neighbours", SOURCE)
 
 
 @pytest.mark.slow
@@ -92,7 +94,9 @@ def test_every_operator_shows_nothing_on_every_pair() -> None:
     for name, (base, unit) in PAIRS.items():
         one = quiet if base == BASE else record(CLINIC, audited.COLUMNS, base, OPERATOR_QUESTIONS)
         assert differences(one, record(CLINIC, audited.COLUMNS, base + unit, OPERATOR_QUESTIONS)) == [], name
-    record_figure("record and replay: neighbouring pairs", len(PAIRS), f"{len(OPERATOR_QUESTIONS)} questions", SOURCE)
+    record_figure(
+        "record and replay: neighbouring pairs", len(PAIRS), f"pairs, {len(OPERATOR_QUESTIONS)} questions", SOURCE
+    )
 
 
 # -- controls: what would show ---------------------------------------------------------------------------------------------
