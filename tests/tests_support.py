@@ -1,5 +1,6 @@
 """Pieces that several suites of tests share: a described dataset, and looks at processes and files."""
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -57,6 +58,16 @@ def running_processes(enclave: Enclave) -> dict[int, str]:
     """Every process of a running enclave, with its start time."""
     found = {pid: started_at(pid) for pid in [enclave.process.pid, *descendants(enclave.process.pid)]}
     return {pid: began for pid, began in found.items() if began is not None}
+
+
+def gone(pids: dict[int, str], seconds: float = 60) -> list[int]:
+    """Those of the processes (with their start times) that are still there after the seconds."""
+    until = time.monotonic() + seconds
+    left = list(pids)
+    while left and time.monotonic() < until:
+        left = [pid for pid, began in pids.items() if started_at(pid) == began]
+        time.sleep(0.2)
+    return left
 
 
 def files_holding(needles: Iterable[bytes], *roots: Path) -> list[tuple[Path, bytes]]:

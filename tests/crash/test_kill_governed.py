@@ -19,6 +19,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from figures import record_figure
 from tests_support import CLINIC
 
 from sandbox.adapters.process_tree import descendants
@@ -28,6 +29,8 @@ from sandbox.terms.refusal import SandboxError
 from sandbox.testing import Enclave, start_enclave
 
 SQL = "select sex, count(*) as n from clinic.visits group by sex"
+TURNS = 24
+SOURCE = "tests/crash/test_kill_governed.py"
 WHY = "Nothing speaks against it."
 CUT_OFF = (httpx.HTTPError, SandboxError)
 """What a caller hears of an enclave that dies meanwhile, or of somebody who was faster."""
@@ -136,9 +139,9 @@ def control_plane(enclave: Enclave) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("turns", [2, pytest.param(48, marks=pytest.mark.slow)])
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_what_was_acknowledged_holds_and_nothing_leaves_twice(turns: int, visits: Path, tmp_path: Path) -> None:
+def test_what_was_acknowledged_holds_and_nothing_leaves_twice(visits: Path, tmp_path: Path) -> None:
     source = random.Random(7)
     states: Counter[str] = Counter()
     with start_enclave(tick_ms=100, home=tmp_path / "enclave") as enclave:
@@ -149,7 +152,7 @@ def test_what_was_acknowledged_holds_and_nothing_leaves_twice(turns: int, visits
             os.kill(source.choice([enclave.process.pid, *control_plane(enclave)]), signal.SIGKILL)
             enclave.process.wait(60)
 
-        for number, story in zip(range(turns), cycle(STORIES), strict=False):
+        for number, story in zip(range(TURNS), cycle(STORIES), strict=False):
             turn = play(enclave, f"ann-{number}", story, kill)
             enclave.start()
             state = check(turn, tmp_path / "log.jsonl")
@@ -157,8 +160,10 @@ def test_what_was_acknowledged_holds_and_nothing_leaves_twice(turns: int, visits
                 turn.approve()
                 state = check(turn, tmp_path / "log.jsonl")
             states[state] += 1
-    assert sum(states.values()) == turns
+    assert sum(states.values()) == TURNS
     assert set(states) <= {"done", "failed", "withdrawn", "lapsed"}, states
+    came = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    record_figure("kills between commit, vote and release", TURNS, f"kills: {came}", SOURCE)
 
 
 @pytest.mark.timeout(600)

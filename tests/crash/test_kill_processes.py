@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests_support import CLINIC, running_processes, started_at
+from figures import record_figure
+from tests_support import CLINIC, gone, running_processes, started_at
 
 from sandbox.adapters.process_tree import descendants
 from sandbox.client.connection import Connection
@@ -22,6 +23,8 @@ from sandbox.proof.log_export import verify_export
 from sandbox.terms.refusal import MeasurementForfeited, SandboxError
 from sandbox.testing import Enclave, start_enclave
 
+KILLS = 10
+SOURCE = "tests/crash/test_kill_processes.py"
 SQL = "select sex, count(*) as n, avg(cost) as mean from clinic.visits group by sex"
 
 
@@ -66,17 +69,15 @@ def settled(analyst: Connection, ids: list[str], seconds: float = 60) -> dict[st
     raise AssertionError("a query never settled")
 
 
-def gone(pids: dict[int, str], seconds: float = 60) -> list[int]:
-    """Those of the processes (with their start times) that are still there after the seconds."""
-    until = time.monotonic() + seconds
-    left = list(pids)
-    while left and time.monotonic() < until:
-        left = [pid for pid, began in pids.items() if started_at(pid) == began]
-        time.sleep(0.2)
-    return left
+def lift_freezes(enclave: Enclave) -> None:
+    """Of a grant whose measurements failed three times in a row: those failures were ours."""
+    officers = enclave.officers(2)
+    for freeze in officers[0].freezes():
+        for officer in officers:
+            officer.lift_freeze(freeze["id"], "We killed what measured.")
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(KILLS, marks=pytest.mark.slow)])
 @pytest.mark.timeout(1800)
 def test_actor_and_engine_killed(rounds: int, visits: Path, tmp_path: Path) -> None:
     source = random.Random(5)
@@ -85,7 +86,7 @@ def test_actor_and_engine_killed(rounds: int, visits: Path, tmp_path: Path) -> N
         ann = enclave.analyst("ann", org="acme", datasets=["clinic"], purpose="research", epsilon="150")
         answered = 0
         for number in range(rounds):
-            for target in ("ray::", "workers.engine"):
+            for target in ("ray::Scanner", "workers.engine"):
                 before = ann.accounts()
                 ids = [
                     ann.query(SQL, purpose="research", epsilon=f"1.0000000{number + 10}{turn}{len(target)}").run().id
@@ -104,21 +105,27 @@ def test_actor_and_engine_killed(rounds: int, visits: Path, tmp_path: Path) -> N
                 spent = [account["spent"] for account in ann.accounts()]
                 assert all(float(now) > float(then["spent"]) for now, then in zip(spent, before, strict=True))
                 wait_ready(enclave)
-        assert answered > 0
+                lift_freezes(enclave)
+        ann.query(SQL, purpose="research", epsilon="1").run().result(timeout=60).verify()
+        assert answered > 0 or rounds == 1
         check_books(enclave, tmp_path)
         alive = running_processes(enclave)
         assert enclave.stop() == 0
         assert gone(alive) == []
+    if rounds == KILLS:
+        record_figure(
+            "kills of a worker and of the engine in mid-query", 2 * KILLS, f"kills, {answered} answered", SOURCE
+        )
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_service_killed(rounds: int, visits: Path, tmp_path: Path) -> None:
+def test_service_killed(visits: Path, tmp_path: Path) -> None:
     source = random.Random(6)
     with start_enclave(tick_ms=100, home=tmp_path / "enclave") as enclave:
         enclave.load(CLINIC, {"visits": visits})
         ann = enclave.analyst("ann", org="acme", datasets=["clinic"], purpose="research", epsilon="150")
-        for number in range(rounds):
+        for number in range(KILLS):
             ids = [
                 ann.query(SQL, purpose="research", epsilon=f"1.0000000{number + 10}{turn}").run().id
                 for turn in range(2)
@@ -134,6 +141,7 @@ def test_service_killed(rounds: int, visits: Path, tmp_path: Path) -> None:
             states = settled(ann, ids)
             assert set(states.values()) <= {"done", "failed"}
             check_books(enclave, tmp_path)
+    record_figure("kills of one plane or both in mid-query", KILLS, "kills", SOURCE)
 
 
 def test_an_enclave_ends_with_the_process_that_started_it(tmp_path: Path) -> None:

@@ -127,8 +127,10 @@ def walk(grounds: dict[str, Ground], root: Path, call: str, action: str, turn: i
     return found
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize(("call", "turn"), [("fdatasync", 1), ("pwrite64", 2), ("pwrite64", 6)])
+@pytest.mark.parametrize(
+    ("call", "turn", "action"),
+    [("fdatasync", 1, "signal=KILL"), ("pwrite64", 2, "error=ENOSPC"), ("pwrite64", 6, "error=EIO")],
+)
 def test_a_fault_at_some_calls_is_before_or_after(
     grounds: dict[str, Ground], tmp_path: Path, call: str, turn: int, action: str
 ) -> None:
