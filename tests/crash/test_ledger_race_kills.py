@@ -96,8 +96,9 @@ def _drained(descriptor: int) -> Iterator[list[str]]:
     thread.join()
 
 
-@pytest.mark.parametrize("limit", LIMITS)
-@pytest.mark.parametrize("rounds", [1, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("rounds", "limit"), [(1, "budget"), *(pytest.param(30, limit, marks=pytest.mark.slow) for limit in LIMITS)]
+)
 def test_writers_that_are_killed_and_replaced_are_granted_exactly_what_there_is(
     rounds: int, limit: str, tmp_path: Path
 ) -> None:
