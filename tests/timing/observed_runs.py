@@ -5,6 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -100,7 +101,7 @@ def observe(clients: Sequence[Client], each: int, losses: Iterator[str], spacing
     engine works on one at a time, as an attacker would have it. Every run takes a new loss."""
     sides = np.random.default_rng(seed).permutation(np.repeat([0, 1], each))
     work = iter([(number, int(side), next(losses)) for number, side in enumerate(sides)])
-    lock, found, failed = threading.Lock(), {}, []
+    lock, found = threading.Lock(), {}
     start = time.perf_counter()
 
     def serve(place: int, client: Client) -> None:
@@ -114,19 +115,11 @@ def observe(clients: Sequence[Client], each: int, losses: Iterator[str], spacing
                 due = start + turn * step + place * spacing
             time.sleep(max(0.0, due - now))
             turn += 1
-            try:
-                found[number] = client.run(side, epsilon)
-            except Exception as error:
-                failed.append(error)
-                return
+            found[number] = client.run(side, epsilon)
 
-    threads = [threading.Thread(target=serve, args=item) for item in enumerate(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
+    with ThreadPoolExecutor(len(clients)) as pool:
+        for served in [pool.submit(serve, *item) for item in enumerate(clients)]:
+            served.result()
     return Runs(np.asarray([found[number] for number in range(len(sides))]), sides)
 
 
