@@ -17,7 +17,7 @@ demo: $(VENV)/demo.done  ## set up, then show the whole line on real data (about
 	$(BIN)/sandbox demo
 
 test: $(VENV)/dev.done lint  ## lint, types, import contracts and tests: at most 15 minutes on 2 cores
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-all: $(VENV)/dev.done lint  ## the same, and the long suites
 	$(BIN)/pytest -m ''
