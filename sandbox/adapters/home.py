@@ -89,6 +89,7 @@ def create_home(root: Path, name: str, passphrase: bytes) -> bytes:
     for folder in (root, paths.inbox, root / "store", root / "keys", paths.control_keys, root / "keys" / "data"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
+    _sync(root.parent)
     root_key = secrets.token_bytes(32)
     control = derive(root_key, "control")
     seeds = {key: new_seed() for key in _CONTROL_KEYS}
@@ -179,11 +180,16 @@ def write_private(path: Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Make names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _control_keys(seeds: dict[str, bytes], name: str) -> ControlKeys:
