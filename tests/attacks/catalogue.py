@@ -153,7 +153,7 @@ SYSTEM = (
     ),
     Attack(
         "S5", "Core files, swap, a debugger", "No core, not dumpable, in every process that holds a key",
-        _proofs("test_s05_memory.py", "test_a_crash_leaves_no_core_and_nobody_traces",
+        _proofs("test_s05_memory.py", "test_a_crash_leaves_no_core_and_nobody_traces", "test_whoever_holds_a_key_has_closed_itself_before",
                 ("test_no_process_of_a_running_enclave_may_write_a_core", "test_a_crash_leaves_no_core_and_nobody_traces"),
                 "test_no_key_stands_in_an_environment_or_a_command_line")
         + _proofs("test_canary_controls.py", "test_a_core_file_is_found"),
@@ -161,7 +161,7 @@ SYSTEM = (
     ),
     Attack(
         "S6", "Reading a sibling process's memory", "Not dumpable: no ptrace by the same user",
-        _proofs("test_s05_memory.py", "test_a_crash_leaves_no_core_and_nobody_traces"),
+        _proofs("test_s05_memory.py", "test_a_crash_leaves_no_core_and_nobody_traces", "test_whoever_holds_a_key_has_closed_itself_before"),
         open="Workers have no seccomp filter; only our code runs in them.",
     ),
     Attack(
@@ -216,7 +216,8 @@ SYSTEM = (
     Attack(
         "S18", "An operator without secrets edits files", "Sealed keys bound to their place; signed manifests; a ledger that is recomputed",
         _proofs("test_s18_places.py", "test_nothing_of_a_running_enclave_is_open_to_others", "test_a_home_that_others_can_open_is_not_served",
-                "test_a_key_file_that_was_touched_seals_the_enclave", "test_another_public_file_is_refused", "test_no_other_passphrase_opens")
+                "test_a_key_file_that_was_touched_seals_the_enclave", "test_an_enclave_whose_ledger_was_touched_starts_sealed",
+                "test_another_public_file_is_refused", "test_no_other_passphrase_opens")
         + _proofs("test_ledger_books.py", ("test_every_cell_of_every_row_counts", "test_control_the_same_handling_without_a_change_is_accepted"))
         + _proofs("test_store_bucket_tamper.py", ("test_no_swap_between_datasets_versions_tables_buckets_and_kinds_is_read", "test_control_with_all_three_off_swaps_are_read"),
                   ("test_no_flipped_bit_is_read", "test_control_without_the_footer_digest_some_flipped_bits_are_read"), "test_plaintext_in_place_is_refused_and_the_control_reads_it"),
@@ -259,7 +260,8 @@ SYSTEM = (
     Attack(
         "S26", "A sealed answer swapped, re-addressed or played again", "Recipient, question and version are bound into the seal; the certificate names its digest",
         _proofs("test_s26_envelopes.py", ("test_an_envelope_opens_for_its_reader_and_purpose_alone", "test_control_without_a_context_each_passes_for_any_other"),
-                ("test_a_sealed_key_opens_in_its_place_alone", "test_control_without_a_context_each_passes_for_any_other"))
+                ("test_a_sealed_key_opens_in_its_place_alone", "test_control_without_a_context_each_passes_for_any_other"),
+                "test_an_order_dies_with_the_engine_that_it_is_for")
         + _proofs("test_forgeries.py", "test_no_forged_bundle_opens", "test_no_forged_certificate_opens_or_verifies", "test_a_release_is_its_reader_s_alone_and_another_enclave_s_is_none",
                   "test_no_forged_order_is_carried_out")
         + _proofs("test_release_proofs.py", ("test_a_lie_is_found", "test_the_control_the_same_made_anew_without_a_lie_opens")),

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "ports"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "service"))
 
 from forged_world import Attacked

@@ -1,9 +1,11 @@
 """S5, S6: core files and other processes that look into memory.
 
-Every process of a running enclave may write no core file; those that hold keys may not be traced by their own user. The
-control is the same process without the call: its crash leaves a core, and it may be traced.
+Every process of a running enclave may write no core file; those that hold keys may not be traced by their own user, from
+before the first key is there. The control is the same process without the call: its crash leaves a core, and it may be
+traced.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -14,12 +16,48 @@ from tests_support import running_processes
 
 from sandbox.testing import Enclave
 
+ROOT = Path(__file__).parents[2]
 CRASH = "import os, resource, signal; resource.setrlimit(resource.RLIMIT_CORE, (64 << 20, resource.RLIM_INFINITY)); "
 TRACED = "import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)); "  # PR_GET_DUMPABLE
 FORBID = {
     "the service": "from sandbox.adapters.no_dumps import forbid_dumps; forbid_dumps(); ",
     "the engine": "from workers.confine import forbid_dumps; forbid_dumps(); ",
 }
+
+LOOK = (
+    "import ctypes; look = lambda *_, **__: print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), flush=True) or os._exit(0); "
+)
+SUPERVISOR = """
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+import sandbox.serve as plane
+plane.open_root, plane._Supervisor = lambda *_: bytes(32), look
+plane.HomePaths = lambda _: SimpleNamespace(ledger=Path(sys.executable))
+plane._only_one = plane._runtime = nullcontext
+plane.serve(plane.ServeOptions(Path("/nowhere")), b"")
+"""
+NOWHERE = {"home": "/nowhere", "runtime": "/nowhere"}
+ENGINE = {"data_root": "00" * 32, "order_key": "k", "workers": 1, "threads": 1, "private_network": False}
+HOLDERS = {
+    "the service": (
+        "import sandbox.wiring as plane; plane.read_public = look; plane.main()",
+        NOWHERE,
+        "sandbox.wiring",
+    ),
+    "its supervisor": (SUPERVISOR, {}, "sandbox.serve"),
+    "the engine": (
+        "import workers.engine as plane; plane._serve = lambda *held: os.dup2(held[2].out, 1) and look(); plane.main()",
+        NOWHERE | ENGINE,
+        "workers.confine",
+    ),
+    "a scanner": (
+        "import workers.actor as plane; plane._fall_silent = int; plane.new_sealing_key = look; plane.Scanner()",
+        {},
+        "workers.actor",
+    ),
+}
+"""Process → how it starts, up to where it opens keys or goes to work with them; what it is told; where its defence is."""
 
 
 def crashed(code: str, folder: Path) -> bool:
@@ -47,6 +85,22 @@ def test_a_crash_leaves_no_core_and_nobody_traces(tmp_path: Path, plane: str) ->
     # The controls.
     assert crashed("", tmp_path)
     assert dumpable("")
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_whoever_holds_a_key_has_closed_itself_before(name: str) -> None:
+    start, told, defence = HOLDERS[name]
+
+    def traceable(before: str) -> bytes:
+        code = f"import os, sys; {LOOK}{before}\n{start}"
+        line = f"{json.dumps(told)}\n".encode()
+        return subprocess.run(
+            [sys.executable, "-c", code], input=line, capture_output=True, check=True, cwd=ROOT
+        ).stdout
+
+    assert traceable("") == b"0\n"
+    # The control: the same start without the call.
+    assert traceable(f"import {defence}; {defence}.forbid_dumps = int") == b"1\n"
 
 
 def test_no_process_of_a_running_enclave_may_write_a_core(enclave: Enclave) -> None:

@@ -1,4 +1,5 @@
-"""S18, S20: an operator without secrets: open folders, edited or exchanged key files, a second process on one home.
+"""S18, S20: an operator without secrets: open folders, edited or exchanged key files, an edited ledger, a second process on
+one home.
 
 Controls: what the default mode would have left open; the same seal without its context, under which key files can be
 exchanged; a lock that nobody holds.
@@ -9,15 +10,22 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from ledger_tampering import past_all_rules
 
 from sandbox.adapters.home import HomePaths, create_home, open_control_keys, open_root
+from sandbox.client.connection import Connection
 from sandbox.proof.sealing import derive
 from sandbox.serve import _only_one
 from sandbox.terms.refusal import EnclaveSealed, HomeNotUsable, PassphraseWrong
 from sandbox.testing import Enclave
+from sandbox.wiring import found_enclave
 
 PASSPHRASE = b"a long enough passphrase"
 KEYS = ["log", "order", "release", "state", "tag"]
@@ -122,6 +130,40 @@ def test_no_other_passphrase_opens(home: tuple[Path, bytes], passphrase: bytes) 
     with pytest.raises(PassphraseWrong):
         open_root(home[0], passphrase)
     assert open_root(home[0], PASSPHRASE)
+
+
+@contextmanager
+def control_plane(home: Path, root: bytes, runtime: Path) -> Iterator[str]:
+    """The control plane's process on a home, as `sandbox serve` starts it; there is no engine, so it is never ready."""
+    told = {"home": str(home), "runtime": str(runtime), "control_root": root.hex(), "tick_ms": 50, "clock_on": True}
+    told |= {"workers": 1, "host": "127.0.0.1", "port": 0, "allowed_hosts": []}
+    with subprocess.Popen(
+        [sys.executable, "-I", "-m", "sandbox.wiring"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        process.stdin.write(json.dumps(told) + "\n")
+        process.stdin.flush()
+        yield process.stdout.readline().rpartition(" ")[2].strip()
+        process.stdin.close()
+
+
+def test_an_enclave_whose_ledger_was_touched_starts_sealed(home: tuple[Path, bytes], tmp_path: Path) -> None:
+    """That every cell counts is `test_ledger_books.py`; here, that a start looks at all, and lets nobody in."""
+    folder, root = home
+    token = found_enclave(folder, root)
+    (tmp_path / "run").mkdir()
+    path = HomePaths(folder).ledger
+    original = path.read_bytes()
+    with past_all_rules(path) as ledger:
+        assert ledger.execute("UPDATE people SET organisation = 'acme'").rowcount == 1
+    with control_plane(folder, root, tmp_path / "run") as url:
+        assert Connection(url).health() == "sealed"
+        with pytest.raises(EnclaveSealed):
+            Connection(url, token=token).enrol("ann", "acme", "analyst")
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    path.write_bytes(original)
+    with control_plane(folder, root, tmp_path / "run") as url:  # the control: only the edit stood in the way
+        assert Connection(url).health() == "starting"
 
 
 def test_one_home_has_one_enclave(enclave: Enclave, home: tuple[Path, bytes]) -> None:
