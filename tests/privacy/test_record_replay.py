@@ -99,6 +99,56 @@ def test_every_operator_shows_nothing_on_every_pair() -> None:
     )
 
 
+@contextmanager
+def _fails_quoting_rows() -> Iterator[None]:
+    """A fault of our own, in every measurement, whose text holds what was read."""
+    original = scan.measure_pieces
+
+    def pieces(plan: Any, runs: Any, *rest: Any) -> Any:
+        raise ValueError(f"rows {runs.tolist()}, sums {original(plan, runs, *rest).tolist()}")
+
+    with mock.patch.object(scan, "measure_pieces", pieces):
+        yield
+
+
+LOSING = crash.NULLS[:2]
+
+
+def lost(unit: tuple = ()) -> list[str]:
+    """What is seen of measurements that are lost on every table, in words that differ."""
+    with _fails_quoting_rows():
+        return recorded(unit, LOSING)
+
+
+def test_how_a_measurement_is_lost_shows_nothing() -> None:
+    """Nothing above is ever forfeited; here all is, for a reason that quotes rows: event line, frame, entry, view and slot
+    are one constant each."""
+    quiet = lost()
+    assert sum("engine measure-forfeited" in line for line in quiet) == len(LOSING)
+    assert sum(line.startswith("entry query.forfeited") for line in quiet) == len(LOSING)
+    assert all("release before: 409" in line for line in quiet if line.startswith("release before"))
+    for unit in crash.UNITS.values():
+        assert differences(quiet, lost(unit)) == []
+
+
+@pytest.mark.parametrize("leak", ["an event line", "a frame"])
+def test_control_a_failure_in_its_own_words_is_noticed(leak: str) -> None:
+    original = Server._measure
+
+    def measured(self: Server, message: Any) -> Any:
+        try:
+            order = self.admission.measure(message.get("body"), message.get("signature"))
+            self.measurer.measure(order)
+        except ValueError as error:
+            if leak == "an event line":
+                self.event(f"measure-forfeited {error}")
+            return {"failure": "forfeited"} | ({"reason": str(error)} if leak == "a frame" else {})
+        return original(self, message)
+
+    with mock.patch.object(Server, "_measure", measured):
+        assert differences(lost(), lost(crash.UNITS["one row alone in its group"])) != []
+
+
 # -- controls: what would show ---------------------------------------------------------------------------------------------
 
 
