@@ -39,6 +39,8 @@ def orders(entries: list[dict[str, Any]]) -> None:
     released: Counter[str] = Counter()
     revoked: set[str] = set()
     grant_of: dict[str, str] = {}
+    frozen: dict[str, tuple[str, str]] = {}
+    subjects: dict[str, set[tuple[str, str]]] = {}
     for entry in entries:
         facts, kind = entry["facts"], entry["kind"]
         query = facts.get("query")
@@ -47,6 +49,9 @@ def orders(entries: list[dict[str, Any]]) -> None:
                 raise Broken(f"{query} was debited twice")
             reserved[query] = int(facts["loss"]["units"])
             grant_of[query] = facts["grant"]
+            subjects[query] = {(word, facts[word]) for word in ("person", "grant", "dataset")}
+            if subjects[query] & set(frozen.values()):
+                raise Broken(f"{query} was asked under a freeze")
         elif kind in {"query.committed", "query.forfeited"}:
             if query not in reserved:
                 raise Broken(f"{query} has an answer without a debit")
@@ -59,12 +64,18 @@ def orders(entries: list[dict[str, Any]]) -> None:
             approved.add(query)
         elif kind == "grant.revoked":
             revoked.add(facts["grant"])
+        elif kind == "freeze.set":
+            frozen[facts["freeze"]] = (facts["subject"], facts["name"])
+        elif kind == "freeze.lifted":
+            frozen.pop(facts["freeze"], None)
         elif kind == "release.released":
             released[query] += 1
             if query not in approved or released[query] > 1:
                 raise Broken(f"{query} was released without a decision, or twice")
             if grant_of[query] in revoked:
                 raise Broken(f"{query} was released after its grant was revoked")
+            if subjects[query] & set(frozen.values()):
+                raise Broken(f"{query} was released under a freeze")
 
 
 def said_is_done(entries: list[dict[str, Any]], heard: Heard) -> None:

@@ -1,7 +1,7 @@
 """kill -9 of the whole service while people ask, vote, revoke and freeze: 50 times (once by default).
 
 After every kill: no process of the killed run is left within a minute; no answer without its debit, no release without
-its decision, no entry lost or doubled, no budget back; a call that broke off and is made again under its key is debited
+its decision or under a freeze, no entry lost or doubled, no budget back; a call that broke off and is made again under its key is debited
 once; the log is the earlier one and more; the offline verifier finds no law broken; all that was acknowledged is there.
 The controls break each of the laws and must be caught.
 """
@@ -179,6 +179,11 @@ def controls(bodies: list[bytes], entries: list[dict[str, Any]], heard: Heard) -
         (_twice(entries, committed), told, "settled twice"),
         (_twice(entries, released), told, "or twice"),
         (_held(entries, answer), told, "without a decision"),
+        *(
+            (_stopped(entries, released, word), told, "released under a freeze")
+            for word in ("person", "grant", "dataset")
+        ),
+        (_stopped(entries, reserved, "person"), told, "asked under a freeze"),
         (_without(entries, vote), told, "review.voted was acknowledged|without a decision"),
         (_without(entries, revoked), told, "grant.revoked was acknowledged"),
         (_without(entries, frozen), told, "freeze.set was acknowledged"),
@@ -207,6 +212,16 @@ def _held(entries: list[dict[str, Any]], index: int) -> list[dict[str, Any]]:
         for entry in entries
         if entry["kind"] != "review.voted" or entry["facts"]["query"] != facts["query"]
     ]
+
+
+def _stopped(entries: list[dict[str, Any]], index: int, word: str) -> list[dict[str, Any]]:
+    """The log in which an officer had frozen what that entry's query is of, just before it."""
+    query = entries[index]["facts"]["query"]
+    facts = next(
+        entry["facts"] for entry in entries if entry["kind"] == "query.reserved" and entry["facts"]["query"] == query
+    )
+    stop = {"freeze": "f_planted", "subject": word, "name": facts[word]}
+    return [*entries[:index], entries[index] | {"kind": "freeze.set", "facts": stop}, *entries[index:]]
 
 
 def _last(entries: list[dict[str, Any]], kind: str) -> int:
