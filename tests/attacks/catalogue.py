@@ -124,7 +124,7 @@ PRIVACY = (
     Attack(
         "P20", "The true value in a log, a file or memory", "It exists in the engine between merge and noise only",
         _proofs("test_canaries.py", ("test_no_canary_leaves_a_life", "test_canary_controls.py::test_memory_files_and_shared_memory_are_found")),
-        open="Memory itself is open to root; a debug build has no other measurement yet, since there is no attestation.",
+        open="The sweep seeks values of rows, not exact sums: these are sealed before they cross Ray. Memory itself is open to root; a debug build has no other measurement yet, since there is no attestation.",
     ),
     Attack(
         "P21", "A search for the queries that tell most", "Nothing but differential privacy decides; no heuristic to be searched",

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from sandbox.proof.bundle import salted
 from sandbox.proof.sealing import new_sealing_key, seal, seal_to, sealing_public
 from sandbox.service.identity import new_token
 
@@ -59,7 +60,8 @@ def test_no_fork_draws_what_another_drew() -> None:
     lambda: seal_to(sealing_public(b"p" * 32), b"the same text", b"the same place"),
     new_sealing_key,
     new_token,
-], ids=["sealed texts", "texts sealed to somebody", "keys", "tokens"])  # fmt: skip
+    lambda: salted({})["salt"],
+], ids=["sealed texts", "texts sealed to somebody", "keys", "tokens", "salts of answers"])  # fmt: skip
 def test_nothing_is_made_twice(made) -> None:
     assert len({made() for _ in range(3_000)}) == 3_000
 

@@ -4,15 +4,19 @@
 eight are equal with chance below 10⁻¹¹, so below 2·10⁻⁷ over all pairs; a whole vector of one value is no likelier. A fixed
 seed, one draw for all groups, or one for two aggregates shows at the first look; the ε audit finds them too, by the
 differences of integers that are then free of noise.
+
+The audits take the engine's mechanisms and draw from them again and again: that an answer of `Measurer.measure` itself is made
+of such draws, one for each aggregate, is shown here on 40 whole measurements.
 """
 
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import audit_planted_noise as planted_noise
 import numpy as np
 import pytest
-from audit_line import Line, ask, draws_of
+from audit_line import Line, ask, draws_of, integers_of
 from audit_tables import BASE, OPERATORS
 from test_epsilon_audit import EPSILON
 
@@ -35,6 +39,15 @@ def noise_of(line: Line, operator: str, mode: Mode) -> np.ndarray:
     return answers.reshape(ANSWERS, *measured.exact.shape) - measured.exact
 
 
+def noise_of_engine(line: Line, operator: str, mode: Mode) -> np.ndarray:
+    """The same, of answers as the engine gives them."""
+    asked = ask(OPERATORS[operator].sql("ward"), mode, EPSILON[mode])
+    measured = [line.measure(asked, BASE) for _ in range(40)]
+    return np.asarray(
+        [np.asarray(integers_of(item.answer)).reshape(item.exact.shape) - item.exact for item in measured]
+    )
+
+
 def repeats(noise: np.ndarray) -> dict[str, int]:
     """How often a vector comes again: in another answer, over all groups of one, as another aggregate's."""
     answers, aggregates, groups = noise.shape
@@ -50,6 +63,24 @@ def repeats(noise: np.ndarray) -> dict[str, int]:
 @pytest.mark.parametrize("operator", ["rows", "two counts"])
 def test_no_noise_is_used_twice(line: Line, operator: str, mode: Mode) -> None:
     assert repeats(noise_of(line, operator, mode)) == {"answers": 0, "groups": 0, "aggregates": 0}
+
+
+@MODES
+@pytest.mark.parametrize("operator", ["rows", "two counts"])
+def test_the_engines_own_answers_are_made_of_such_draws(line: Line, operator: str, mode: Mode) -> None:
+    noise = noise_of_engine(line, operator, mode)
+    assert repeats(noise) == {"answers": 0, "groups": 0, "aggregates": 0}
+    # Of 320 draws and more, the mean square is that of the stated scale: both ends are six σ off or more.
+    asked = ask(OPERATORS[operator].sql("ward"), mode, EPSILON[mode])
+    scale = float.fromhex(asked.spec.vectors[0].scale)
+    square = scale**2 * (2 if mode is Mode.PURE else 1)
+    assert 0.25 * square < float((noise.astype(float) ** 2).mean()) < 2 * square + 1
+
+
+@pytest.mark.parametrize("operator", ["rows", "two counts"])
+def test_control_an_engine_that_forgets_to_draw_is_found(line: Line, operator: str) -> None:
+    with mock.patch("workers.noise.Mechanism.draw", lambda _, exact: exact):
+        assert repeats(noise_of_engine(line, operator, Mode.PURE))["answers"] == 39
 
 
 PLANTED: dict[str, tuple[Callable[[], Any], str, str]] = {
