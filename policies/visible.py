@@ -13,7 +13,7 @@ from sandbox.terms.people import GrantStanding, Person
 def visible(person: Person, datasets: Sequence[Dataset], standings: Sequence[GrantStanding]) -> tuple[Dataset, ...]:
     """The datasets whose descriptions the person may see, in the order given.
 
-    An analyst sees what any grant of theirs names, also one that has ended or was revoked: they knew of it already, and
+    An analyst sees public datasets, and what any grant of theirs names, also one that has ended or was revoked: they knew of it already, and
     "not in force" is more help than "unknown".
     """
     match SIGHT.get(person.role, Sight.NOTHING):
@@ -23,7 +23,7 @@ def visible(person: Person, datasets: Sequence[Dataset], standings: Sequence[Gra
             return tuple(dataset for dataset in datasets if speaks_for(person, dataset.steward))
         case Sight.GRANTED:
             named = {name for standing in held_by(person, standings) for name in standing.grant.datasets}
-            return tuple(dataset for dataset in datasets if dataset.name in named)
+            return tuple(dataset for dataset in datasets if dataset.public or dataset.name in named)
         case Sight.NOTHING:
             return ()
 
@@ -34,6 +34,8 @@ def granted(dataset: Dataset, standings: Sequence[GrantStanding]) -> Dataset:
 
     `standings` are the person's own (`held_by`). Which one grant allows all of a question is decided later.
     """
+    if dataset.public:
+        return dataset
     naming = [standing.grant for standing in standings if dataset.name in standing.grant.datasets]
     tables = {name for grant in naming for name in grant.tables}
     columns = {name for grant in naming for name in grant.columns}

@@ -84,6 +84,8 @@ OFFER = {
         {
             "name": "visits",
             "unit": "patient",
+            "link": None,
+            "key": [],
             "rows_max": 1000,
             "max_rows_per_unit": 5,
             "max_groups_per_unit": 5,
@@ -215,6 +217,7 @@ class World:
             "dataset": "clinic",
             "data_version": 1,
             "manifest": MANIFEST,
+            "also": [],
             "loss": LOSS,
             "key": submission.key,
             "text_tag": TAG,
@@ -523,6 +526,7 @@ def check(body: dict[str, Any]) -> Any:
     return {
         "verdict": "answerable",
         "dataset": "clinic",
+        "datasets": ["clinic"],
         "table": "visits",
         "version": 1,
         "grant": "g_1",
@@ -533,9 +537,16 @@ def check(body: dict[str, Any]) -> Any:
         "cost": cost(body["epsilon"]),
         "accounts": [{"kind": "grant", "owner": "g_1", "left": "0.372", "more_like_this": 20}],
         "errors": [
-            {"column": "sex", "half_width": None, "level": 0.95, "by_group_size": None},
-            {"column": "n", "half_width": 6.0, "level": 0.95, "by_group_size": None},
-            {"column": "age", "half_width": None, "level": 0.95, "by_group_size": {"100": 9.5, "1000": 0.9}},
+            {"column": "sex", "half_width": None, "level": 0.95, "by_group_size": None, "noisy": False},
+            {"column": "n", "half_width": 6.0, "level": 0.95, "by_group_size": None, "noisy": True},
+            {
+                "column": "age",
+                "half_width": None,
+                "level": 0.95,
+                "by_group_size": {"100": 9.5, "1000": 0.9},
+                "noisy": True,
+            },
+            {"column": "typical", "half_width": None, "level": 0.95, "by_group_size": None, "noisy": True},
         ],
         "wait_ms": 250,
         "policy": {"permitted_by": ["analyst-grant"], "bundle": BUNDLE},
@@ -545,13 +556,17 @@ def check(body: dict[str, Any]) -> Any:
             "reasons": [{"id": "duty", "words": words}] if held else [],
         },
         "spent": "0",
-    }
+    } | (
+        {"picture": f'<svg xmlns="http://www.w3.org/2000/svg"><title>{body["picture"]}</title></svg>'}
+        if "picture" in body
+        else {}
+    )
 
 
 @route("POST", "/v1/queries")
 def submit(world: World, request: Request) -> Any:
     request.need("analyst")
-    body = request.fields("sql purpose epsilon dry_run", "need key signature")
+    body = request.fields("sql purpose epsilon dry_run", "need key signature picture")
     steer(body["sql"])
     world.calls.append(("check" if body["dry_run"] else "submit", body))
     if body["dry_run"]:
@@ -577,7 +592,7 @@ def submit(world: World, request: Request) -> Any:
             world.reserve("q_first", submission, body["signature"])
             world.let_out("q_first", *world.commit("q_first", held=False), [])
         reserved = world.facts_of(world.place_of("q_first"))[1]
-        same = {name: reserved[name] for name in ("dataset", "data_version", "manifest", "plan_tag", "grant")}
+        same = {name: reserved[name] for name in ("dataset", "data_version", "manifest", "also", "plan_tag", "grant")}
         facts = same | {"query": query, "of": "q_first", "person": request.person, "key": body["key"]}
         index = world.append("query.reused", facts)
     else:
@@ -587,6 +602,7 @@ def submit(world: World, request: Request) -> Any:
         "id": query,
         "state": "running",
         "dataset": "clinic",
+        "datasets": ["clinic"],
         "purpose": body["purpose"],
         "epsilon": body["epsilon"],
         "need": body.get("need", ""),

@@ -29,7 +29,14 @@ def query_id(number: int) -> str:
 
 
 GRANT_ID, REQUEST_ID, REVIEW_ID, FREEZE_ID = (made_id(prefix, 1) for prefix in ("g", "gr", "rr", "f"))
-STATED = {"grant": GRANT_ID, "grant_version": 1, "dataset": "clinic", "data_version": 1, "manifest": "ab" * 32}
+STATED = {
+    "grant": GRANT_ID,
+    "grant_version": 1,
+    "dataset": "clinic",
+    "data_version": 1,
+    "manifest": "ab" * 32,
+    "also": [],
+}
 
 # One person of each role, called like it, and a second officer and reviewer: reviewers are of another organisation.
 TOKENS = {
@@ -63,6 +70,8 @@ TABLES = [
     {
         "name": "visits",
         "unit": "patient",
+        "link": None,
+        "key": [],
         "rows_max": 1000,
         "max_rows_per_unit": 5,
         "max_groups_per_unit": 5,
@@ -161,6 +170,7 @@ def quote(epsilon: str, *, held: bool, votes: int) -> Doc:
     return Doc(
         verdict="answerable",
         dataset="clinic",
+        datasets=["clinic"],
         table="visits",
         version=1,
         grant=GRANT_ID,
@@ -171,9 +181,16 @@ def quote(epsilon: str, *, held: bool, votes: int) -> Doc:
         cost=cost(epsilon),
         accounts=[{"kind": "grant", "owner": GRANT_ID, "left": "0.372", "more_like_this": 20}],
         errors=[
-            {"column": "sex", "half_width": None, "level": 0.95, "by_group_size": None},
-            {"column": "n", "half_width": 6.0, "level": 0.95, "by_group_size": None},
-            {"column": "age", "half_width": None, "level": 0.95, "by_group_size": {"100": 9.5, "1000": 0.9}},
+            {"column": "sex", "half_width": None, "level": 0.95, "by_group_size": None, "noisy": False},
+            {"column": "n", "half_width": 6.0, "level": 0.95, "by_group_size": None, "noisy": True},
+            {
+                "column": "age",
+                "half_width": None,
+                "level": 0.95,
+                "by_group_size": {"100": 9.5, "1000": 0.9},
+                "noisy": True,
+            },
+            {"column": "typical", "half_width": None, "level": 0.95, "by_group_size": None, "noisy": True},
         ],
         wait_ms=250,
         policy={"permitted_by": ["analyst-within-grant"], "bundle": BUNDLE},

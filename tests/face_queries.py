@@ -39,13 +39,18 @@ def steer(sql: str) -> None:
         raise RuntimeError(f"broke over {CANARY}")
 
 
-def check(world: Any, actor: Person, request: Any) -> Doc:
+def check(world: Any, actor: Person, request: Any, drawn: str = "") -> Doc:
     need(actor, Role.ANALYST)
     steer(request.sql)
     world.calls.append(("check", (request.sql, request.purpose, request.epsilon), {"need": request.need}))
     if Fraction(request.epsilon) > 5:
         raise BudgetInsufficient("The grant account does not cover it.", account="grant", left="0.372")
-    return quote(request.epsilon, held=world.votes > 0, votes=world.votes)
+    quoted = quote(request.epsilon, held=world.votes > 0, votes=world.votes)
+    return (
+        Doc(quoted, picture=f'<svg xmlns="http://www.w3.org/2000/svg"><title>{drawn}</title></svg>')
+        if drawn
+        else quoted
+    )
 
 
 def submit(world: Any, actor: Person, request: Any, idempotency_key: str) -> Doc:
@@ -90,6 +95,7 @@ def submit(world: Any, actor: Person, request: Any, idempotency_key: str) -> Doc
         id=query,
         state="running",
         dataset="clinic",
+        datasets=["clinic"],
         purpose=request.purpose,
         epsilon=request.epsilon,
         need=request.need,

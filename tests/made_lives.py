@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from made_logs import DIGEST, OTHER_DIGEST, PEOPLE, REASON, MadeLog, key_of
+from made_logs import DIGEST, OTHER_DIGEST, PEOPLE, REASON, MadeLog, key_of, limit
 
 
 def staffed() -> MadeLog:
@@ -46,6 +46,44 @@ def small() -> MadeLog:
     log.granted()
     log.asked(1)
     log.released(1)
+    return log
+
+
+def also(*named: str, version: int = 1, manifest: str = DIGEST) -> list[dict[str, Any]]:
+    """Versions of further datasets, as queries state them."""
+    return [{"dataset": name, "data_version": version, "manifest": manifest} for name in named]
+
+
+def joined() -> MadeLog:
+    """That enclave with a second dataset of the unit space and a public one, a grant of both, and questions over all."""
+    log = staffed()
+    log.registered("dental", new=False, limit=limit(50))
+    log.mark("registered dental")
+    log.registered("areas", new=False, unit_space=None, limit=None)
+    log.mark("registered areas")
+    for name in ("dental", "areas"):
+        log.loaded(name)
+        log.mark(f"loaded {name}")
+    log.granted(1, datasets=["clinic", "dental"])
+    log.mark("grant of both")
+    log.granted(2, first=False)
+    log.mark("grant of one")
+    log.reserved(1, 20, also=also("areas", "dental"))
+    log.mark("reserve 1")
+    log.committed(1)
+    log.mark("commit 1")
+    log.reused(2, 1, also=also("areas", "dental"))
+    log.mark("reuse 2")
+    log.reserved(3, 20, also=also("areas"), grant="g2")
+    log.mark("reserve 3")
+    log.committed(3, "held", 1)
+    log.mark("commit 3")
+    log.voted(3, "rita", "approve", "approved")
+    log.mark("vote 3")
+    log.released(1)
+    log.mark("release 1")
+    log.released(3)
+    log.mark("release 3")
     return log
 
 

@@ -213,6 +213,7 @@ class MadeLog:
             "key": key_of(person),
             "data_version": 1,
             "manifest": DIGEST,
+            "also": [],
             "plan_tag": DIGEST,
             "text_tag": DIGEST,
             "sealed": "AAAA",

@@ -1,5 +1,5 @@
 """A scanner: what runs in each Ray worker. It holds a key pair of its own and, for one job at a time, the keys of the
-buckets that the job covers; it returns sealed sums or one constant byte, and writes nothing anywhere.
+buckets that the job covers; it returns sealed tallies or one constant byte, and writes nothing anywhere.
 
 Everything that crosses Ray is `bytes` and sealed: the object store, the task logs and the control store see neither
 rows, nor keys, nor plans, nor the text of an error.
@@ -8,6 +8,7 @@ rows, nor keys, nor plans, nor the text of an error.
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox.proof.sealing import new_sealing_key, open_sealed, seal_to, sealing_public
@@ -20,9 +21,28 @@ DONE = b"\x01"
 _LABEL = "sandbox/job/v1\n"
 
 
-def seal_job(worker: bytes, order: str, plan: dict[str, Any], keys: Sequence[dict[str, Any]], engine: bytes) -> bytes:
-    """The job "measure this plan on these buckets and seal the sums to `engine`", readable by one worker alone."""
-    job = {"order": order, "plan": plan, "keys": list(keys), "engine": engine.hex()}
+@dataclass(frozen=True, slots=True, repr=False)
+class OrderKeys:
+    """What is made for one order: the key to which tallies are sealed, and the secret under which texts are hashed."""
+
+    engine: bytes
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return "OrderKeys()"
+
+
+def seal_job(
+    worker: bytes, order: str, plan: dict[str, Any], sources: Sequence[dict[str, Any]], keys: OrderKeys
+) -> bytes:
+    """The job "measure this plan on these buckets and seal the tallies to the engine", readable by one worker alone."""
+    job = {
+        "order": order,
+        "plan": plan,
+        "sources": list(sources),
+        "engine": keys.engine.hex(),
+        "secret": keys.secret.hex(),
+    }
     return seal_to(worker, canonical_bytes(job), _info(order))
 
 
@@ -56,22 +76,24 @@ class Scanner:
 
 
 def _scan(order: str, opened: bytes) -> bytes:
-    import numpy as np
-
     from sandbox.plan.canonical import read_plan
-    from workers.bucket import BucketKey
     from workers.partial import seal_partial
+    from workers.relations.sources import BucketSources
     from workers.scan import scan
+    from workers.tally import Merger, Shape
 
     job = json.loads(opened)
     if job["order"] != order:
         raise ValueError("a job of another order")
     plan = read_plan(job["plan"])
-    keys = [BucketKey.from_json(item) for item in job["keys"]]
-    sums = np.zeros((len(plan.primitives), plan.groups), np.int64)
-    for key in keys:
-        sums += scan(plan, key)
-    return seal_partial(bytes.fromhex(job["engine"]), order, [key.bucket for key in keys], sums)
+    sources = [BucketSources.from_json(item) for item in job["sources"]]
+    shapes = [Shape.of(measurement) for measurement in plan.measurements]
+    mergers = [Merger(shape) for shape in shapes]
+    for bucket in sources:
+        for merger, tally in zip(mergers, scan(plan, bucket, bytes.fromhex(job["secret"])), strict=True):
+            merger.add(tally)
+    buckets = [bucket.bucket for bucket in sources]
+    return seal_partial(bytes.fromhex(job["engine"]), order, buckets, [merger.total() for merger in mergers], shapes)
 
 
 def _warm() -> None:

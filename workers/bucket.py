@@ -13,8 +13,9 @@ from workers.schema import Encoding, StoredColumn
 from workers.sealed_parquet import SealedFile, read_sealed, row_groups
 from workers.store_refused import StoreRefused
 
-__all__ = ["Bucket", "BucketKey", "ColumnArray", "Piece", "StoreRefused", "check_bucket", "read_bucket"]
+__all__ = ["Bucket", "BucketKey", "ColumnArray", "Piece", "StoreRefused", "UnitRuns", "check_bucket", "read_bucket"]
 
+TOKEN_COLUMNS = ("token_high", "token_low")
 RUN_COLUMN = "n"
 FORMAT = "sandbox/bucket-key/v1"
 
@@ -42,12 +43,25 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class UnitRuns:
+    """The units of one bucket of one table, in the order of their tokens, and how many rows each has.
+
+    A token is 128 bits in two halves. A unit has the same token in all tables of its unit space, and stands once here.
+    """
+
+    high: npt.NDArray[np.uint64]
+    low: npt.NDArray[np.uint64]
+    runs: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Bucket:
-    """`runs` are the numbers of rows of each unit, in order; their sum is `rows`."""
+    """`runs` are the numbers of rows of each unit, in order; their sum is `rows`. `units` are there where tables meet."""
 
     rows: int
     runs: npt.NDArray[np.int64]
     columns: dict[str, ColumnArray]
+    units: UnitRuns | None = None
 
     def pieces(self) -> Iterator[Piece]:
         """All rows at once."""
@@ -99,6 +113,24 @@ def read_runs(key: BucketKey) -> npt.NDArray[np.int64]:
     """
     units = read_sealed(key.units, lambda file: file.read([RUN_COLUMN], use_threads=False).column(RUN_COLUMN))
     return _frozen(units.combine_chunks().to_numpy())
+
+
+def read_units(key: BucketKey) -> UnitRuns:
+    """Decrypt the tokens and the numbers of rows of each unit, in order.
+
+    Raises:
+        StoreRefused: the file is not the one the manifest names, was changed, or its tokens do not ascend.
+    """
+    names = [*TOKEN_COLUMNS, RUN_COLUMN]
+    table = read_sealed(key.units, lambda file: file.read(names, use_threads=False))
+    if set(table.column_names) != set(names):
+        raise StoreRefused
+    high, low, runs = (_frozen(table.column(name).combine_chunks().to_numpy()) for name in names)
+    before, after = slice(None, -1), slice(1, None)
+    ascending = (high[before] < high[after]) | ((high[before] == high[after]) & (low[before] < low[after]))
+    if not ascending.all() or int(runs.min(initial=0)) < 0:
+        raise StoreRefused
+    return UnitRuns(high, low, runs)
 
 
 def read_pieces(key: BucketKey, columns: Sequence[str], rows: int) -> Iterator[Piece]:

@@ -1,4 +1,4 @@
-"""Bounding what one unit brings, the last step before aggregation: one linear pass over a bucket's runs, block by block.
+"""Bounding what one unit brings, the last step before aggregation: one linear pass over units' runs, block by block.
 
 A unit's rows stand together and are taken in stored order. A row counts if it passes the filter and has a group, while
 the unit has brought fewer than R rows, fewer than Linf rows to that group, and fewer than L0 groups or has been in this
@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.plan.nodes import ContributionBounds
+from sandbox.plan.measurement import ContributionBounds
 from workers.frozen import frozen
 
 Integers = NDArray[np.int64]
@@ -19,42 +19,99 @@ Groups = NDArray[np.int32]
 
 
 class Bounding:
-    """Walks the runs once. What it keeps between blocks is where it stands, and what the current unit has brought.
+    """Walks runs once. What it keeps between blocks is where it stands, and what the current unit has brought.
 
-    `rows` and `units` are the counted rows, and the units with a counted row, of each group.
+    `rows` and `units` are the counted rows, and the units with a counted row, of each group. Groups may become more.
     """
 
-    def __init__(self, runs: Integers, bounds: ContributionBounds, group_count: int) -> None:
-        """`runs` are the rows of each unit, in order. Raises ValueError where one is negative."""
-        if len(runs) and int(runs.min()) < 0:
-            raise ValueError("a run has rows or none")
+    def __init__(self, bounds: ContributionBounds, group_count: int) -> None:
         self.rows = np.zeros(group_count, np.int64)
         self.units = np.zeros(group_count, np.int64)
-        self._runs = frozen(runs, np.int64)
-        self._ahead = int(runs.sum())
+        self._runs = frozen(np.zeros(0, np.int64), np.int64)
+        self._ahead = 0
         self._limits = np.asarray([bounds.rows, bounds.groups, bounds.rows_per_group], np.int64)
-        self._place = np.asarray([-1, 0, 0, 0], np.int64)  # unit, its rows ahead, its counted rows, its groups
+        self._place = np.asarray([-1, 0, 0, 0], np.int64)  # run, its rows ahead, its counted rows, its groups
+        self._before = 0
         self._stamps = np.full(group_count, -1, np.int64)
         self._brought = np.zeros(group_count, np.int64)
 
-    def mark(self, groups: Groups) -> None:
-        """Set to -1, in place, the group of each of the next rows that does not count; it is -1 already where a row
-        fails the filter or has no group.
+    def begin(self, runs: Integers) -> None:
+        """Take on more units: `runs` are the rows of each, in order.
 
         Raises:
-            ValueError: more rows than the runs have, or a group beyond the plan's.
+            ValueError: one is negative, or rows of the units before never came.
+        """
+        self.finish()
+        if len(runs) and int(runs.min()) < 0:
+            raise ValueError("a run has rows or none")
+        self._before += len(self._runs)
+        self._runs = frozen(runs, np.int64)
+        self._ahead = int(runs.sum())
+        self._place[:] = (-1, 0, 0, 0)
+
+    def grow(self, group_count: int) -> None:
+        """Let there be that many groups or more."""
+        self.rows, self.units, self._brought = (
+            roomier(kept, group_count, 0) for kept in (self.rows, self.units, self._brought)
+        )
+        self._stamps = roomier(self._stamps, group_count, -1)
+
+    def mark(self, groups: Groups, owners: Integers | None = None) -> None:
+        """Set to -1, in place, the group of each of the next rows that does not count; it is -1 already where a row
+        fails the filter or has no group. `owners` gets the number of each row's unit, which no other unit has.
+
+        Raises:
+            ValueError: more rows than the runs have, or a group beyond those there are.
         """
         self._ahead -= len(groups)
         if self._ahead < 0:
             raise ValueError("runs do not cover the rows")
         if len(groups) and int(groups.max()) >= len(self.rows):
             raise ValueError("a group beyond the plan's")
-        _mark(self._runs, groups, self._limits, self._place, self._stamps, self._brought, self.rows, self.units)
+        if owners is not None:
+            _own(self._runs, self._place, self._before, owners)
+        _mark(
+            self._runs,
+            groups,
+            self._limits,
+            self._place,
+            self._before,
+            self._stamps,
+            self._brought,
+            self.rows,
+            self.units,
+        )
 
     def finish(self) -> None:
         """Raises ValueError where the runs have rows that never came."""
         if self._ahead:
             raise ValueError("runs do not cover the rows")
+
+
+class UnitsWhere:
+    """The units of each group that have a counted row for which a condition holds."""
+
+    def __init__(self, group_count: int) -> None:
+        self.units = np.zeros(group_count, np.int64)
+        self._stamps = np.full(group_count, -1, np.int64)
+
+    def grow(self, group_count: int) -> None:
+        """Let there be that many groups or more."""
+        self.units = roomier(self.units, group_count, 0)
+        self._stamps = roomier(self._stamps, group_count, -1)
+
+    def add(self, groups: Groups, owners: Integers, holds: NDArray[np.bool_]) -> None:
+        """Count the units of counted rows for which the condition `holds`."""
+        if not len(groups) == len(owners) == len(holds):
+            raise ValueError("conditions do not cover the rows")
+        _add_units(groups, owners, frozen(holds, np.bool_), self._stamps, self.units)
+
+
+def roomier(kept: Integers, size: int, empty: int) -> Integers:
+    """The same array where it is of that size or larger, else one of twice its length or more, filled up."""
+    if size <= len(kept):
+        return kept
+    return np.append(kept, np.full(max(size, 2 * len(kept)) - len(kept), empty, np.int64))
 
 
 def add(groups: Groups, summands: Integers, sums: Integers) -> None:
@@ -73,8 +130,39 @@ def _add(groups: Any, summands: Any, sums: Any) -> None:  # pragma: no cover - c
 
 
 @numba.njit(nogil=True, cache=True)
+def _add_units(groups: Any, owners: Any, holds: Any, stamps: Any, units: Any) -> None:  # pragma: no cover - compiled
+    for row in range(groups.size):
+        group = groups[row]
+        if group >= 0 and holds[row] and stamps[group] != owners[row]:
+            stamps[group] = owners[row]
+            units[group] += 1
+
+
+@numba.njit(nogil=True, cache=True)
+def _own(runs: Any, place: Any, before: Any, owners: Any) -> None:  # pragma: no cover - compiled
+    unit, ahead = place[0], place[1]
+    row = 0
+    while row < owners.size:
+        while ahead == 0:
+            unit += 1
+            ahead = runs[unit]
+        end = min(owners.size, row + ahead)
+        ahead -= end - row
+        owners[row:end] = before + unit
+        row = end
+
+
+@numba.njit(nogil=True, cache=True)
 def _mark(
-    runs: Any, groups: Any, limits: Any, place: Any, stamps: Any, brought: Any, rows: Any, units: Any
+    runs: Any,
+    groups: Any,
+    limits: Any,
+    place: Any,
+    before: Any,
+    stamps: Any,
+    brought: Any,
+    rows: Any,
+    units: Any,
 ) -> None:  # pragma: no cover - compiled
     unit, ahead, counted, touched = place
     row = 0
@@ -86,17 +174,18 @@ def _mark(
             touched = 0
         end = min(groups.size, row + ahead)
         ahead -= end - row
+        owner = before + unit
         for at in range(row, end):
             group = groups[at]
             if group < 0:
                 continue
-            first = stamps[group] != unit
+            first = stamps[group] != owner
             if counted == limits[0] or (first and touched == limits[1]):
                 groups[at] = -1
                 continue
             if first:
                 touched += 1
-                stamps[group] = unit
+                stamps[group] = owner
                 brought[group] = 0
             if brought[group] == limits[2]:
                 groups[at] = -1

@@ -1,22 +1,24 @@
 """Row-wise expressions over columns, vectorised and total: no row value can raise, warn or reach infinity.
 
 An expression is compiled once for the columns at hand and then run block by block, so that what it needs beside the
-columns grows with the block and the depth of the expression, never with the rows. Every step gives `values` and a
-`valid` mask. NULL follows SQL's three-valued logic (Kleene); NaN is NULL, an infinite result counts as the largest double,
-integers are int64.
+columns grows with the block and the depth of the expression, never with the rows. Every step gives a Vector, whose
+docstring says how it is read. NULL follows SQL's three-valued logic (Kleene); NaN is NULL, an infinite result counts as
+the largest double, integers are int64. The meaning is that of `sandbox.plan.evaluate`, bit for bit.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from sandbox.plan.expressions import children
 from sandbox.plan.nodes import (
     Arithmetic,
+    Call,
+    Case,
     ColumnRef,
     Comparison,
     Conjunction,
@@ -31,47 +33,19 @@ from sandbox.plan.nodes import (
 )
 from sandbox.terms.dataset import KeyValue, Type
 from workers.bucket import ColumnArray
-from workers.text_codes import renumbered, text_literal, texts_among
+from workers.kernels import KERNELS
+from workers.kernels.compare import comparison, membership, text_comparison, text_membership
+from workers.kernels.conditionals import chosen
+from workers.kernels.kernel import held
+from workers.text_codes import TEXT, texts_array
+from workers.vector import DTYPES, Block, Step, Vector, finite, nearest_double, value_of
 
-Booleans = NDArray[np.bool_]
+__all__ = ["KEPT_MAX", "Block", "Compiler", "Step", "Vector", "nearest_double", "repeated"]
 
 KEPT_MAX = 32
 """Results that a block keeps because they are needed again: a bound on its memory."""
 
-_LARGEST = float(np.finfo(np.float64).max)
 _EPOCH = date(1970, 1, 1).toordinal()
-_DTYPES: dict[Type, type[np.generic]] = {
-    Type.INT: np.int64,
-    Type.FLOAT: np.float64,
-    Type.STRING: np.int32,
-    Type.BOOL: np.bool_,
-    Type.DATE: np.int64,
-    Type.TIMESTAMP: np.int64,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Vector:
-    """One expression over the rows of a block: `valid` False is NULL. Text is its codes."""
-
-    values: NDArray[Any]
-    valid: Booleans
-
-
-@dataclass(slots=True)
-class Block:
-    """Rows start..stop of the columns, and the results that will be needed again."""
-
-    start: int
-    stop: int
-    known: dict[Expression, Vector] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> int:
-        return self.stop - self.start
-
-
-Step: TypeAlias = Callable[[Block], Vector]
 
 
 def repeated(expressions: Iterable[Expression]) -> frozenset[Expression]:
@@ -86,7 +60,7 @@ def repeated(expressions: Iterable[Expression]) -> frozenset[Expression]:
             continue
         if not isinstance(expression, Literal):
             seen.add(expression)
-            waiting.extend(_parts(expression))
+            waiting.extend(children(expression))
     return frozenset(list(found)[:KEPT_MAX])
 
 
@@ -98,6 +72,7 @@ class Compiler:
         self._largest = largest
         self._kept = kept
         self._true = self._constant(True, np.bool_)
+        self._texts: dict[str, Any] = {}
 
     def step(self, expression: Expression) -> Step:
         """What gives values and validity of `expression` in the rows of a block."""
@@ -116,21 +91,21 @@ class Compiler:
     def _compiled(self, expression: Expression) -> Step:
         match expression:
             case ColumnRef(name, kind):
-                return self._column(self._columns[name], kind)
+                return self._column(name, kind)
             case Literal():
                 return self._literal(expression)
             case Negation(operand, kind):
-                return _negation(self.step(operand), _DTYPES[kind])
+                return _negation(self.step(operand), kind)
             case Arithmetic():
                 return _arithmetic(expression, self.step(expression.left), self.step(expression.right))
             case Comparison(operator, left, right):
                 if type_of(left) is Type.STRING:
-                    return self._text_comparison(operator, left, right)
-                return _comparison(operator, self.step(left), self.step(right))
+                    return text_comparison(expression, self.step(left), self.step(right))
+                return comparison(operator, self.step(left), self.step(right))
             case Membership(operand, literals):
                 if type_of(operand) is Type.STRING:
-                    return self._text_membership(operand, literals)
-                return _membership(self.step(operand), literals)
+                    return text_membership(self.step(operand), literals)
+                return membership(self.step(operand), literals)
             case NullTest(operand):
                 return self._null_test(self.step(operand))
             case Not(operand):
@@ -139,30 +114,41 @@ class Compiler:
                 return _all([self.step(operand) for operand in operands], deciding=False)
             case Disjunction(operands):
                 return _all([self.step(operand) for operand in operands], deciding=True)
+            case Case(branches, default, kind):
+                steps = [(self.step(condition), self.step(value)) for condition, value in branches]
+                return chosen(steps, self.step(default), kind)
+            case Call(function, operands):
+                return KERNELS[function](expression, tuple(self.step(operand) for operand in operands))
 
     def _constant(self, value: object, dtype: type[np.generic]) -> NDArray[Any]:
         return np.broadcast_to(np.asarray(value, dtype=dtype), (self._largest,))
 
     def _literal(self, literal: Literal) -> Step:
-        known = literal.value is not None
-        number = 0 if not known or literal.type is Type.STRING else _number(literal)
-        values, valid = self._constant(number, _DTYPES[literal.type]), self._constant(known, np.bool_)
+        value = value_of(literal)
+        valid = self._constant(value is not None, np.bool_)
+        if literal.type is Type.STRING:
+            codes, texts = self._constant(0, np.int32), pa.array([value] if value is not None else [], TEXT)
+            return lambda block: Vector(codes[: block.rows], valid[: block.rows], texts)
+        values = self._constant(0 if value is None else value, DTYPES[literal.type])
         return lambda block: Vector(values[: block.rows], valid[: block.rows])
 
-    def _column(self, column: ColumnArray, kind: Type) -> Step:
+    def _column(self, name: str, kind: Type) -> Step:
+        column = self._columns[name]
         values, dictionary = column.values, column.dictionary
-        if dictionary is None:
-            return self._plain(column, kind)
-        count = len(dictionary)
         if kind is Type.STRING:
+            texts = self._texts.setdefault(name, texts_array(dictionary))
+            count = len(texts)
 
             def codes(block: Block) -> Vector:
                 part = values[block.start : block.stop]
-                return Vector(part, (part >= 0) & (part < count))
+                return Vector(part, (part >= 0) & (part < count), texts)
 
             return codes
+        if dictionary is None:
+            return self._plain(column, kind)
         # A column with declared keys stores codes; what is no code reads the slot added at the end.
-        meanings = np.asarray([*(_key_number(key, kind) for key in dictionary), 0], _DTYPES[kind])
+        meanings = np.asarray([*(_key_number(key, kind) for key in dictionary), 0], DTYPES[kind])
+        count = len(dictionary)
 
         def keys(block: Block) -> Vector:
             part = values[block.start : block.stop]
@@ -172,67 +158,26 @@ class Compiler:
         return keys
 
     def _plain(self, column: ColumnArray, kind: Type) -> Step:
-        dtype = _DTYPES[kind]
+        dtype = DTYPES[kind]
 
         def plain(block: Block) -> Vector:
             rows = slice(block.start, block.stop)
             valid = self._true[: block.rows] if column.valid is None else column.valid[rows]
             values = column.values[rows].astype(dtype, copy=False)
-            return _finite(values, valid) if kind is Type.FLOAT else Vector(values, valid)
+            return finite(values, valid) if kind is Type.FLOAT else Vector(values, valid)
 
         return plain
 
     def _null_test(self, operand: Step) -> Step:
         return lambda block: Vector(~operand(block).valid, self._true[: block.rows])
 
-    def _texts(self, expression: Expression) -> Any:
-        """The dictionary of a text: strings are columns and constants only."""
-        if isinstance(expression, ColumnRef):
-            return self._columns[expression.name].dictionary or ()
-        return text_literal(expression.value if isinstance(expression, Literal) else None)
 
-    def _text_comparison(self, operator: str, left: Expression, right: Expression) -> Step:
-        if operator not in ("=", "<>"):
-            raise ValueError("text compares for = and <> only")
-        first, second = renumbered(self._texts(left), self._texts(right))
-        return _comparison(operator, _translated(self.step(left), first), _translated(self.step(right), second))
+def _negation(operand: Step, kind: Type) -> Step:
+    dtype = DTYPES[kind]
 
-    def _text_membership(self, operand: Expression, literals: tuple[Literal, ...]) -> Step:
-        return _translated(self.step(operand), texts_among(self._texts(operand), [item.value for item in literals]))
-
-
-def nearest_double(value: Fraction) -> float:
-    """The double nearest to `value`, the largest finite one where it lies beyond them."""
-    return float(min(max(value, -Fraction(_LARGEST)), Fraction(_LARGEST)))
-
-
-def _parts(expression: Expression) -> tuple[Expression, ...]:
-    match expression:
-        case ColumnRef() | Literal():
-            return ()
-        case Negation(operand) | NullTest(operand) | Not(operand) | Membership(operand):
-            return (operand,)
-        case Arithmetic(_, left, right) | Comparison(_, left, right):
-            return (left, right)
-        case Conjunction(operands) | Disjunction(operands):
-            return operands
-
-
-def _translated(step: Step, table: NDArray[Any]) -> Step:
-    """Codes looked up in `table`, whose last entry is that of NULL."""
-    last = len(table) - 1
-
-    def translated(block: Block) -> Vector:
-        vector = step(block)
-        return Vector(table[np.where(vector.valid, vector.values, last)], vector.valid)
-
-    return translated
-
-
-def _negation(operand: Step, dtype: type[np.generic]) -> Step:
     def negation(block: Block) -> Vector:
         inner = operand(block)
-        return Vector(np.negative(inner.values.astype(dtype, copy=False)), inner.valid)
+        return held(np.negative(inner.values.astype(dtype, copy=False)), inner.valid, kind)
 
     return negation
 
@@ -246,7 +191,7 @@ def _negated(operand: Step) -> Step:
 
 
 def _arithmetic(node: Arithmetic, left: Step, right: Step) -> Step:
-    dtype, floating = _DTYPES[node.type], node.type is Type.FLOAT
+    dtype, floating = DTYPES[node.type], node.type is Type.FLOAT
     operation = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}.get(node.operator)
     if operation is None:
         raise ValueError("no such arithmetic operator")
@@ -262,42 +207,9 @@ def _arithmetic(node: Arithmetic, left: Step, right: Step) -> Step:
                 valid &= ~zero
                 second = np.where(zero, 1, second)
         values = operation(first, second)
-        return _finite(values, valid) if floating else Vector(values, valid)
+        return finite(values, valid) if floating else Vector(values, valid)
 
     return arithmetic
-
-
-def _comparison(operator: str, left: Step, right: Step) -> Step:
-    operations = {
-        "=": np.equal,
-        "<>": np.not_equal,
-        "<": np.less,
-        "<=": np.less_equal,
-        ">": np.greater,
-        ">=": np.greater_equal,
-    }
-    operation = operations.get(operator)
-    if operation is None:
-        raise ValueError("no such comparison operator")
-
-    def comparison(block: Block) -> Vector:
-        one, two = left(block), right(block)
-        return Vector(operation(one.values, two.values), one.valid & two.valid)
-
-    return comparison
-
-
-def _membership(operand: Step, literals: tuple[Literal, ...]) -> Step:
-    numbers = [_number(literal) for literal in literals]
-
-    def membership(block: Block) -> Vector:
-        inner = operand(block)
-        found = np.zeros(block.rows, np.bool_)
-        for number in numbers:
-            found |= inner.values == number
-        return Vector(found, inner.valid)
-
-    return membership
 
 
 def _all(operands: list[Step], *, deciding: bool) -> Step:
@@ -315,13 +227,6 @@ def _all(operands: list[Step], *, deciding: bool) -> Step:
     return combined
 
 
-def _finite(values: NDArray[Any], valid: Booleans) -> Vector:
-    """NaN becomes NULL, infinities the largest double."""
-    if np.isfinite(values).all():
-        return Vector(values, valid)
-    return Vector(np.nan_to_num(values, nan=0.0, posinf=_LARGEST, neginf=-_LARGEST), valid & ~np.isnan(values))
-
-
 def _key_number(key: KeyValue, kind: Type) -> int | bool | float:
     """A declared key as a number: dates and timestamps among keys are ISO 8601 text."""
     if isinstance(key, str):
@@ -333,10 +238,3 @@ def _key_number(key: KeyValue, kind: Type) -> int | bool | float:
             since = aware - datetime(1970, 1, 1, tzinfo=UTC)
             return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     return key if isinstance(key, bool | int) else float(key)
-
-
-def _number(literal: Literal) -> float | int | bool:
-    value = literal.value
-    if isinstance(value, Fraction):
-        return nearest_double(value)
-    return value if isinstance(value, bool | int) else 0

@@ -8,9 +8,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.plan.nodes import SumValues
-from workers.evaluate import Vector, nearest_double
+from sandbox.plan.primitives import SumValues
 from workers.frozen import frozen
+from workers.vector import Vector, nearest_double
 
 Integers = NDArray[np.int64]
 

@@ -7,18 +7,17 @@ smallest there is, there is no dashboard, and clients need a token from a file t
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sandbox.proof.sealing import new_sealing_key, sealing_public
-from workers.actor import DONE, FAILED, Scanner, seal_job
+from workers.actor import DONE, FAILED, OrderKeys, Scanner, seal_job
 from workers.partial import Merge
+from workers.tally import Shape, Tally
+from workers.value_words import SECRET_BYTES
 
 TRIES = 4
 """How often one chunk of buckets is sent: once, and up to three times more."""
@@ -37,10 +36,10 @@ class FleetFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Buckets that travel together; `keys` are their BucketKeys in JSON form."""
+    """Buckets that travel together; `sources` are their BucketSources in JSON form."""
 
     buckets: tuple[int, ...]
-    keys: tuple[dict[str, Any], ...]
+    sources: tuple[dict[str, Any], ...]
 
 
 def prepare_environment(runtime: Path) -> None:
@@ -121,14 +120,14 @@ class Fleet:
         self,
         order: str,
         plan: dict[str, Any],
-        keys: dict[int, dict[str, Any]],
-        shape: tuple[int, int],
+        sources: dict[int, dict[str, Any]],
+        shapes: Sequence[Shape],
         patience_s: float,
-    ) -> NDArray[np.int64]:
-        """Exact sums [primitive, group] of `plan` over the buckets of `keys`.
+    ) -> list[Tally]:
+        """The exact tallies of the plan's measurements, of these `shapes`, over the buckets of `sources`.
 
         A chunk whose worker was lost is sealed again to another or the restarted worker and re-sent, up to TRIES
-        times in all; the sums are the same bits whatever happened.
+        times in all; the tallies are the same bits whatever happened.
 
         Raises:
             FleetFailed: a chunk failed too often, or `patience_s` seconds are over.
@@ -138,10 +137,10 @@ class Fleet:
 
         deadline = self.clock() + patience_s
         private = new_sealing_key()
-        engine = sealing_public(private)
-        merge = Merge(order, private, keys, shape)
+        keys = OrderKeys(sealing_public(private), secrets.token_bytes(SECRET_BYTES))
+        merge = Merge(order, private, sources, shapes)
         running: dict[Any, tuple[int, int]] = {}
-        chunks = cut(keys, len(self.actors) * CHUNKS_PER_WORKER)
+        chunks = cut(sources, len(self.actors) * CHUNKS_PER_WORKER)
         counts = [0] * len(chunks)
         # One unit with very many rows makes one chunk heavy: that of the next order goes to the next worker.
         first = next(self.orders)
@@ -150,7 +149,7 @@ class Fleet:
             counts[number] += 1
             if counts[number] > TRIES:
                 raise FleetFailed
-            job = seal_job(self._public(worker, deadline), order, plan, chunks[number].keys, engine)
+            job = seal_job(self._public(worker, deadline), order, plan, chunks[number].sources, keys)
             running[self.actors[worker].scan.remote(order, job)] = (number, worker)
 
         for number in range(len(chunks)):
@@ -182,11 +181,11 @@ class Fleet:
         return known
 
 
-def cut(keys: dict[int, dict[str, Any]], parts: int) -> list[Chunk]:
+def cut(sources: dict[int, dict[str, Any]], parts: int) -> list[Chunk]:
     """At most `parts` chunks of the buckets, nearly equal in number."""
-    buckets = sorted(keys)
+    buckets = sorted(sources)
     shares = [tuple(buckets[start::parts]) for start in range(min(parts, len(buckets)))]
-    return [Chunk(share, tuple(keys[bucket] for bucket in share)) for share in shares]
+    return [Chunk(share, tuple(sources[bucket] for bucket in share)) for share in shares]
 
 
 def _fetch(reference: Any, timeout: float | None = None) -> bytes:

@@ -13,21 +13,23 @@ from workers.unusable import Place
 _EXPECTED = "a unit identifier in every row"
 
 
-def identifiers(pieces: Sequence[pa.Array], type_: Type, places: Sequence[Place]) -> pa.DictionaryArray:
+def identifiers(
+    pieces: Sequence[pa.Array], type_: Type, places: Sequence[Place], *, required: bool = True
+) -> pa.DictionaryArray:
     """The identifiers of a whole file, from its batches. Text may be integers in the file, not the other way round.
 
     Raises:
-        FileNotUsable: a row without one, or values that cannot identify.
+        FileNotUsable: a row without one, where they are `required`, or values that cannot identify.
     """
     if not pieces:
         return join_texts([])
-    checked = [_checked(piece, type_, place) for piece, place in zip(pieces, places, strict=True)]
+    checked = [_checked(piece, type_, place, required) for piece, place in zip(pieces, places, strict=True)]
     if pa.types.is_dictionary(checked[0].type):
         return join_texts(checked)
     return pa.concat_arrays(checked).dictionary_encode()
 
 
-def _checked(piece: pa.Array, type_: Type, place: Place) -> pa.Array:
+def _checked(piece: pa.Array, type_: Type, place: Place, required: bool) -> pa.Array:
     value_type = piece.type.value_type if pa.types.is_dictionary(piece.type) else piece.type
     if pa.types.is_string(value_type) or pa.types.is_large_string(value_type):
         if type_ is not Type.STRING:
@@ -38,7 +40,7 @@ def _checked(piece: pa.Array, type_: Type, place: Place) -> pa.Array:
     else:
         array = _integers(piece, place)
         missing = pc.is_null(array)
-    first = pc.index(missing, True).as_py()
+    first = pc.index(missing, True).as_py() if required else -1
     if first >= 0:
         raise Place(place.file, place.column, (place.row or 1) + first).refusal(_EXPECTED)
     return array

@@ -5,36 +5,19 @@ is removed by the next load. Plaintext never reaches the store's disk.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from sandbox.proof.sealing import derive
-from sandbox.terms.dataset import Dataset, Table, Type, Version
+from sandbox.terms.dataset import Dataset, Version
 from sandbox.terms.order import LoadOrder
 from workers import durable
-from workers.conform import conform
-from workers.identifiers import identifiers
 from workers.keyring import DataKeys
-from workers.layout import arrange, check_buckets, dictionary_columns
-from workers.manifest import (
-    ROWS,
-    UNITS,
-    Manifest,
-    ManifestFile,
-    ManifestTable,
-    file_name,
-    version_folder,
-    wrap,
-    write_manifest,
-)
-from workers.row_order import row_order
-from workers.schema import TableLimits, schema_digest, stored_columns, value_columns
-from workers.sealed_parquet import DEK_BYTES, write_sealed
-from workers.source import read_batches
-from workers.tokens import units_of
+from workers.layout import check_buckets
+from workers.links import in_link_order
+from workers.manifest import Manifest, version_folder, write_manifest
+from workers.schema import schema_digest
+from workers.table_load import Progress, TableLoader
 from workers.unusable import Place
-
-Progress = Callable[[str, int, int], None]
 
 _LOADING, _REPLACED = ".loading-", ".replaced-"
 
@@ -74,7 +57,8 @@ def load_dataset(
     _check_files(dataset, files)
     clean(store)
     keys.create_kek(dataset.name)
-    keys.create_space_key(dataset.unit_space)
+    if not dataset.public:
+        keys.create_space_key(dataset.unit_space)
     engine = keys.create_signer().verifier.text
     target = version_folder(store, dataset.name, number)
     durable.make_folder(target.parent)
@@ -82,10 +66,10 @@ def load_dataset(
     durable.make_folder(loading)
     try:
         blank = Manifest(dataset.name, number, dataset.unit_space, buckets, schema_digest(dataset), (), engine)
-        tables = tuple(
-            _load_table(table, blank, inbox, files[table.name], loading, keys, progress)
-            for table in sorted(dataset.tables, key=lambda table: table.name)
-        )
+        loader = TableLoader(dataset, blank, inbox, loading, keys, progress)
+        through = {table.name: None if table.link is None else table.link.through for table in dataset.tables}
+        loaded = {name: loader.load(name, files[name]) for name in in_link_order(through)}
+        tables = tuple(loaded[name] for name in sorted(loaded))
         manifest = Manifest(dataset.name, number, dataset.unit_space, buckets, blank.schema, tables, engine)
         digest = write_manifest(manifest, loading, keys)
         durable.sync_folder(loading)
@@ -110,49 +94,6 @@ def _check_files(dataset: Dataset, files: Mapping[str, str]) -> None:
             raise Place(f"table {table.name}").refusal("one file for every table of the description")
     if len(files) != len(dataset.tables):
         raise Place("the files").refusal("no file for a table that the description does not have")
-
-
-def _load_table(
-    table: Table, manifest: Manifest, inbox: Path, file: str, folder: Path, keys: DataKeys, progress: Progress
-) -> ManifestTable:
-    progress(f"reading {table.name}", 0, 1)
-    described = value_columns(table)
-    wanted = {column.name: column.type for column in described}
-    unit = table.column(table.unit)
-    unit_type = Type.STRING if unit is None else unit.type
-    batches, rows = [], [1]
-    for batch in read_batches(inbox, file, {table.unit: unit_type, **wanted}, table.rows_max):
-        batches.append(batch)
-        rows.append(rows[-1] + batch.num_rows)
-
-    def places(name: str) -> list[Place]:
-        return [Place(file, name, row) for row in rows[:-1]]
-
-    space_key = keys.space_key(manifest.unit_space)
-    named = identifiers([batch.column(table.unit) for batch in batches], unit_type, places(table.unit))
-    units = units_of(named, space_key)
-    columns = [
-        conform([batch.column(column.name) for batch in batches], column, places(column.name)) for column in described
-    ]
-    del batches, named
-    stored = stored_columns(table)
-    order_key = derive(space_key, f"sandbox/row-order/v1|{manifest.dataset}|{table.name}")
-    order = row_order(units, stored, columns, order_key)
-    progress(f"reading {table.name}", 1, 1)
-    kek = keys.kek(manifest.dataset)
-    entries: list[ManifestFile] = []
-    for bucket, arranged in enumerate(arrange(units, stored, columns, order, manifest.buckets)):
-        for kind, content, coded in (
-            (ROWS, arranged.rows, dictionary_columns(stored)),
-            (UNITS, arranged.units, []),
-        ):
-            identity, dek = secrets.token_hex(16), secrets.token_bytes(DEK_BYTES)
-            aad = manifest.aad(table.name, bucket, kind, identity)
-            path = folder / file_name(table.name, bucket, kind)
-            footer = write_sealed(path, dek, aad.encode(), content, coded)
-            entries.append(ManifestFile(bucket, kind, identity, wrap(kek, dek, aad), footer))
-        progress(f"writing {table.name}", bucket + 1, manifest.buckets)
-    return ManifestTable(table.name, stored, tuple(entries), TableLimits.of(table))
 
 
 def _publish(loading: Path, target: Path) -> None:

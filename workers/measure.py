@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.plan.canonical import read_plan
+from sandbox.plan.query import Plan
 from sandbox.privacy.measurement import MeasurementSpec
 from sandbox.privacy.mechanism import check_spec
 from sandbox.terms.answer import Answer
@@ -13,7 +14,10 @@ from workers.claims import OrderInconsistent, check_claims
 from workers.finish import finish
 from workers.fleet import Fleet
 from workers.keyring import DataKeys
-from workers.manifest import open_version
+from workers.manifest import OpenVersion, open_version
+from workers.noisy_lines import noisy_table
+from workers.relations.sources import PUBLIC_BUCKET, BucketSources
+from workers.tally import Shape
 
 PATIENCE_S = 120.0
 """Time for lost workers to come back, where the order's own deadline is shorter."""
@@ -35,21 +39,43 @@ class Measurer:
         """
         plan = read_plan(order.plan)
         spec = MeasurementSpec.from_json(order.spec)
-        if plan.dataset != order.dataset or order.reserved.delta < spec.cost.delta:
-            raise OrderInconsistent
         check_spec(plan, spec)
         mechanisms = noise.prepare(plan, spec, order.reserved)
-        version = open_version(self.store, order.dataset, order.version, order.manifest, self.keys)
-        if version.manifest.unit_space != plan.unit_space:
-            raise OrderInconsistent
-        check_claims(plan, version.table(plan.table))
-        bucket_keys = {bucket: version.bucket_key(plan.table, bucket).to_json() for bucket in range(version.buckets)}
-        exact = self.fleet.measure(
-            order.id,
-            order.plan,
-            bucket_keys,
-            (len(plan.primitives), plan.groups),
-            max(order.deadline_ms / 1000, PATIENCE_S),
+        versions = self._versions(order)
+        buckets = check_claims(plan, [version.manifest for version in versions.values()])
+        keys = {bucket: bucket_sources(plan, versions, bucket).to_json() for bucket in range(buckets)}
+        shapes = [Shape.of(measurement) for measurement in plan.measurements]
+        patience_s = max(order.deadline_ms / 1000, PATIENCE_S)
+        exact = self.fleet.measure(order.id, order.plan, keys, shapes, patience_s)
+        noisy = tuple(
+            noisy_table(measurement, drawn, tally)
+            for measurement, drawn, tally in zip(plan.measurements, mechanisms, exact, strict=True)
         )
-        noisy = [mechanism.draw(vector).tolist() for mechanism, vector in zip(mechanisms, exact, strict=True)]
         return finish(order.id, plan, spec, noisy)
+
+    def _versions(self, order: MeasureOrder) -> dict[str, OpenVersion]:
+        """The versions that the order names, by dataset."""
+        names = [source.dataset for source in order.sources]
+        if names != sorted(set(names)):
+            raise OrderInconsistent
+        return {
+            source.dataset: open_version(self.store, source.dataset, source.version, source.manifest, self.keys)
+            for source in order.sources
+        }
+
+
+def bucket_sources(plan: Plan, versions: dict[str, OpenVersion], bucket: int) -> BucketSources:
+    """All that a worker needs to read one bucket of every table that the plan scans.
+
+    Raises:
+        StoreRefused: a table or key is not there.
+    """
+    return BucketSources(
+        bucket,
+        {
+            (scan.dataset, scan.table): versions[scan.dataset].bucket_key(
+                scan.table, PUBLIC_BUCKET if scan.public else bucket
+            )
+            for scan in plan.scans
+        },
+    )

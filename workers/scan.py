@@ -1,182 +1,181 @@
-"""One bucket of one table → the partial sums of a plan. Reads only the columns that the plan names.
+"""One bucket → the exact tallies of a plan's measurements. Reads only the columns that the plan names.
 
-Rows are read a row group at a time and evaluated a block at a time, so that neither many rows of one unit nor a long
-expression makes memory grow: whether a measurement fits is a function of the plan and of declared sizes.
+A relation that is one private table under filters is read a row group at a time; others come in batches of whole units.
+Either is evaluated a block at a time, so that neither many rows of one unit nor a long expression makes memory grow:
+whether a measurement fits is a function of the plan and of declared sizes (`sandbox.plan.measurement_sizes`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sandbox.plan.nodes import (
-    Arithmetic,
-    ColumnRef,
-    Comparison,
-    Conjunction,
-    CountRows,
-    CountUnits,
-    CountValues,
-    Disjunction,
-    Expression,
-    GroupKey,
-    Literal,
-    Membership,
-    Negation,
-    Not,
-    NullTest,
-    Plan,
-    SumValues,
-)
-from sandbox.terms.dataset import KeyValue
-from workers.bucket import Bucket, BucketKey, ColumnArray, Piece, read_pieces, read_runs
-from workers.contribute import Bounding, Integers, add
-from workers.evaluate import Block, Compiler, repeated
-from workers.fixed_point import FixedPoint
+from sandbox.plan.measurement import Measurement
+from sandbox.plan.nodes import Expression
+from sandbox.plan.query import Plan
+from sandbox.plan.relations import Filter, Relation, Scan, streamed
+from workers.accumulators import Counted, OfLeaves, OfPairs, accumulator
+from workers.bucket import Bucket, ColumnArray, Piece, read_runs
+from workers.contribute import Bounding, Integers
+from workers.evaluate import Block, Compiler, Step, repeated
+from workers.group_codes import GroupStep, Passing, PrivateGroups, PublicGroups
+from workers.relations.execute import relation_pieces
+from workers.relations.sources import BucketSources, Sources
+from workers.tally import Tally, sorted_out
 
 BLOCK_ROWS = 16_384
 """Rows evaluated at a time: few enough that what an expression needs stays in the processor's cache."""
 
+_NO_OWNERS = np.zeros(0, np.int64)
 
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What one plan reads: column names, sorted; none for a bare count(*), where the runs alone answer."""
-
-    columns: tuple[str, ...]
-
-    @classmethod
-    def of(cls, plan: Plan) -> "Needs":
-        """Every column named in the filter, the keys and the primitives."""
-        names = {key.column for key in plan.keys}.union(*(_names(expression) for expression in _expressions(plan)))
-        return cls(tuple(sorted(names)))
+Batches: TypeAlias = Iterable[tuple[Integers, Iterable[Piece]]]
+"""Whole units: the rows of each, and those rows, in pieces."""
 
 
-def scan(plan: Plan, key: BucketKey) -> Integers:
-    """Read and decrypt one bucket and return its partial sums [primitive, group].
+def scan(plan: Plan, sources: Sources, secret: bytes) -> list[Tally]:
+    """Read and decrypt one bucket and return the tally of each measurement. `secret` is the order's key for texts.
 
     Raises:
         StoreRefused: the bucket's files are not those of the manifest.
     """
-    runs = read_runs(key)
-    return measure_pieces(plan, runs, read_pieces(key, Needs.of(plan).columns, int(runs.sum())))
+    return [
+        measure_batches(measurement, _batches(measurement.relation, sources), secret)
+        for measurement in plan.measurements
+    ]
 
 
-def measure_bucket(plan: Plan, bucket: Bucket, block_rows: int = BLOCK_ROWS) -> Integers:
-    """The partial sums [primitive, group] of a bucket in memory."""
-    return measure_pieces(plan, bucket.runs, bucket.pieces(), block_rows)
+def measure_bucket(
+    measurement: Measurement, bucket: Bucket, block_rows: int = BLOCK_ROWS, secret: bytes = b""
+) -> Tally:
+    """The tally of a streamed measurement over a bucket in memory."""
+    return measure_batches(measurement, [(bucket.runs, bucket.pieces())], secret, block_rows)
 
 
-def measure_pieces(plan: Plan, runs: Integers, pieces: Iterable[Piece], block_rows: int = BLOCK_ROWS) -> Integers:
-    """The partial sums [primitive, group] of all pieces of a bucket, in order. Any cut into blocks gives the same bits.
+def measure_batches(
+    measurement: Measurement, batches: Batches, secret: bytes = b"", block_rows: int = BLOCK_ROWS
+) -> Tally:
+    """The tally of all units of a bucket, in order. Any cut into batches, pieces and blocks gives the same bits.
 
     Raises:
-        ValueError: the runs are not those of the pieces' rows.
+        ValueError: runs are not those of the pieces' rows.
     """
-    sums = np.zeros((len(plan.primitives), plan.groups), np.int64)
-    bounding = Bounding(runs, plan.bounds, plan.groups)
-    kept = repeated(_expressions(plan))
-    for piece in pieces:
-        scanned = _Scan(plan, piece, min(block_rows, max(piece.rows, 1)), kept)
+    measuring = _Measuring(measurement, secret, block_rows)
+    for runs, pieces in batches:
+        measuring.bounding.begin(runs)
+        for piece in pieces:
+            measuring.add(piece)
+            del piece  # before the next is read: text makes pieces large
+        measuring.bounding.finish()
+    return measuring.tally()
+
+
+def _batches(relation: Relation, sources: Sources) -> Iterator[tuple[Integers, Iterable[Piece]]]:
+    if not streamed(relation):
+        for runs, piece in relation_pieces(relation, sources):
+            yield runs, [piece]
+        return
+    table = _scan_of(relation)
+    # Where no table meets another, tokens need not be read.
+    runs = read_runs(sources.key(table)) if isinstance(sources, BucketSources) else sources.units(table).runs
+    yield runs, sources.pieces(table, [name for name, _ in table.columns], int(runs.sum()))
+
+
+def _scan_of(relation: Relation) -> Scan:
+    while isinstance(relation, Filter):
+        relation = relation.source
+    if not isinstance(relation, Scan):
+        raise TypeError("the relation is not streamed")
+    return relation
+
+
+def _filters(relation: Relation) -> list[Expression]:
+    """The predicates that rows of a streamed relation must fulfil."""
+    found: list[Expression] = []
+    while isinstance(relation, Filter):
+        found.insert(0, relation.predicate)
+        relation = relation.source
+    return found
+
+
+class _Measuring:
+    """One measurement of one bucket, as far as its rows have come."""
+
+    def __init__(self, measurement: Measurement, secret: bytes, block_rows: int) -> None:
+        self._block_rows = block_rows
+        inline = streamed(measurement.relation)
+        self._prefix = _scan_of(measurement.relation).prefix if inline else ""
+        self._filters = _filters(measurement.relation) if inline else []
+        self._kept = repeated([*self._filters, *measurement.expressions])
+        self._groups = PrivateGroups(measurement, secret) if measurement.selected else PublicGroups(measurement)
+        groups = 0 if measurement.selected else measurement.groups
+        self.bounding = Bounding(measurement.bounds, groups)
+        self._parts = [accumulator(item, self.bounding, groups, secret) for item in measurement.primitives]
+        self._owned = any(part.owned for part in self._parts)
+
+    def add(self, piece: Piece) -> None:
+        """Measure the next rows."""
+        columns = {self._prefix + name: column for name, column in piece.columns.items()}
+        block_rows = min(self._block_rows, max(piece.rows, 1))
+        compiled = self._compiled(columns, block_rows)
         with np.errstate(all="ignore"):
             for start in range(0, piece.rows, block_rows):
-                scanned.add(Block(start, min(start + block_rows, piece.rows)), bounding, sums)
-        del piece, scanned  # before the next is read: text makes pieces large
-    bounding.finish()
-    for line, primitive in enumerate(plan.primitives):
-        if isinstance(primitive, CountRows):
-            sums[line] = bounding.rows
-        elif isinstance(primitive, CountUnits):
-            sums[line] = bounding.units
-    return sums
+                self._block(Block(start, min(start + block_rows, piece.rows)), compiled)
+
+    def tally(self) -> Tally:
+        """What was counted. Of private groups only those with a counted row are there."""
+        count = self._groups.count
+        self.bounding.grow(count)
+        keys: tuple[bytes, ...] = ()
+        order = np.arange(count, dtype=np.int64)
+        if isinstance(self._groups, PrivateGroups):
+            present = np.flatnonzero(self.bounding.units[:count])
+            held = self._groups.key_bytes(present)
+            ranked = sorted(range(len(held)), key=held.__getitem__)
+            keys, order = tuple(held[place] for place in ranked), present[ranked]
+        lines = np.full(count, -1, np.int64)
+        lines[order] = np.arange(len(order))
+        sums = [part.integers(count)[order] for part in self._parts if not isinstance(part, OfLeaves | OfPairs)]
+        return Tally(
+            keys,
+            np.vstack([np.zeros((0, len(order)), np.int64), *sums]),
+            tuple(_placed(part.leaves, lines, 2) for part in self._parts if isinstance(part, OfLeaves)),
+            tuple(_placed(part.pairs, lines, 3) for part in self._parts if isinstance(part, OfPairs)),
+        )
+
+    def _compiled(self, columns: Mapping[str, ColumnArray], block_rows: int) -> "_Compiled":
+        compiler = Compiler(columns, block_rows, self._kept)
+        return _Compiled(
+            [compiler.step(predicate) for predicate in self._filters],
+            self._groups.step(compiler, columns),
+            [None if part.operand is None else compiler.step(part.operand) for part in self._parts],
+        )
+
+    def _block(self, block: Block, compiled: "_Compiled") -> None:
+        passing: Passing = None
+        for predicate in compiled.filters:
+            found = predicate(block)
+            holds = found.values & found.valid
+            passing = holds if passing is None else passing & holds
+        groups = compiled.groups(block, passing)
+        self.bounding.grow(self._groups.count)
+        owners = np.empty(block.rows, np.int64) if self._owned else _NO_OWNERS
+        self.bounding.mark(groups, owners if self._owned else None)
+        counted = Counted(groups, self._groups.count, owners)
+        for part, step in zip(self._parts, compiled.operands, strict=True):
+            if step is not None:
+                part.add(counted, step(block))
 
 
-class _Scan:
-    """A plan compiled for the columns of one piece."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compiled:
+    """A measurement compiled for the columns of one piece; `operands` are None where a primitive has none."""
 
-    def __init__(self, plan: Plan, piece: Piece, block_rows: int, kept: frozenset[Expression]) -> None:
-        compiler = Compiler(piece.columns, block_rows, kept)
-        self._where = None if plan.where is None else compiler.step(plan.where)
-        self._keys = [_KeyCodes.of(key, piece.columns[key.column]) for key in plan.keys]
-        self._values = [
-            (
-                line,
-                compiler.step(primitive.operand),
-                FixedPoint.of(primitive) if isinstance(primitive, SumValues) else None,
-            )
-            for line, primitive in enumerate(plan.primitives)
-            if isinstance(primitive, CountValues | SumValues)
-        ]
-
-    def add(self, block: Block, bounding: Bounding, sums: Integers) -> None:
-        """Filter, group and bound the rows of a block, then add up what they bring."""
-        groups = self._groups(block)
-        if self._where is not None:
-            found = self._where(block)
-            groups[~(found.values & found.valid)] = -1
-        bounding.mark(groups)
-        for line, operand, fixed in self._values:
-            vector = operand(block)
-            add(groups, vector.valid.astype(np.int64) if fixed is None else fixed.apply(vector), sums[line])
-
-    def _groups(self, block: Block) -> NDArray[np.int32]:
-        """Each row's place in the product of the keys (the last turns fastest); -1 where any key is not declared."""
-        codes = np.zeros(block.rows, np.int32)
-        for number, key in enumerate(self._keys):
-            part = key.codes(block)
-            if number == 0:
-                np.copyto(codes, part)
-                continue
-            outside = (codes < 0) | (part < 0)
-            codes *= np.int32(key.count)
-            codes += part
-            codes[outside] = -1
-        return codes
+    filters: list[Step]
+    groups: GroupStep
+    operands: list[Step | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _KeyCodes:
-    """The codes of a key's column, and the key's numbers for them; None where they are the same."""
-
-    values: NDArray[np.int32]
-    numbers: NDArray[np.int32] | None
-    count: int
-
-    @classmethod
-    def of(cls, key: GroupKey, column: ColumnArray) -> "_KeyCodes":
-        if not isinstance(column.dictionary, tuple):
-            raise TypeError("a group key's column has declared keys")
-        places = {_exactly(value): place for place, value in enumerate(key.values)}
-        wanted = [places.get(_exactly(value), -1) for value in column.dictionary]
-        same = wanted == list(range(len(column.dictionary)))
-        # Code -1 (NULL) reads the slot added at the end.
-        numbers = None if same else np.asarray([*wanted, -1], np.int32)
-        return cls(column.values, numbers, len(key.values))
-
-    def codes(self, block: Block) -> NDArray[np.int32]:
-        part = self.values[block.start : block.stop]
-        return part if self.numbers is None else self.numbers[part]
-
-
-def _exactly(value: KeyValue) -> tuple[str, KeyValue]:
-    """True and 1 are equal in Python and different keys here."""
-    return type(value).__name__, value
-
-
-def _expressions(plan: Plan) -> list[Expression]:
-    measured = [item.operand for item in plan.primitives if isinstance(item, CountValues | SumValues)]
-    return measured if plan.where is None else [plan.where, *measured]
-
-
-def _names(expression: Expression) -> set[str]:
-    match expression:
-        case ColumnRef(name):
-            return {name}
-        case Literal():
-            return set()
-        case Negation(operand) | NullTest(operand) | Not(operand) | Membership(operand):
-            return _names(operand)
-        case Arithmetic() | Comparison():
-            return _names(expression.left) | _names(expression.right)
-        case Conjunction(operands) | Disjunction(operands):
-            return set().union(*(_names(operand) for operand in operands))
+def _placed(columns: Integers, lines: Integers, words: int) -> Integers:
+    """Columns (group, …) by their lines, ascending."""
+    return sorted_out(np.vstack([lines[columns[0]], columns[1:]]), words)

@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.terms.canonical import digest
 from sandbox.terms.dataset import Column, ColumnRole, Dataset, KeyValue, Table, Type
 
-FORMAT = "sandbox/schema/v1"
+FORMAT = "sandbox/schema/v2"
 
 
 class Encoding(StrEnum):
@@ -118,7 +118,14 @@ def _stored(column: Column) -> StoredColumn:
 
 def _table_json(table: Table) -> dict[str, Any]:
     columns: Sequence[Column] = value_columns(table)
-    return {"name": table.name, "unit": table.unit, "columns": [_column_json(column) for column in columns]}
+    link = table.link
+    return {
+        "name": table.name,
+        "unit": table.unit,
+        "link": None if link is None else {"through": link.through, "column": link.column, "key": link.key},
+        "key": list(table.key),
+        "columns": [_column_json(column) for column in columns],
+    }
 
 
 def _column_json(column: Column) -> dict[str, Any]:

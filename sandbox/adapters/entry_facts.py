@@ -152,7 +152,9 @@ def _datasets(kind: str, facts: Mapping[str, Any]) -> str:
         return " ".join(str(name) for name in named)
     if kind == stated_facts.FREEZE_SET and facts.get("subject") == "dataset":
         return _text(facts, "name") or ""
-    return _text(facts, "dataset") or ""
+    also = facts.get("also")
+    further = [str(item.get("dataset")) for item in also if isinstance(item, dict)] if isinstance(also, list) else []
+    return " ".join([_text(facts, "dataset") or "", *further])
 
 
 def _text(facts: Mapping[str, Any], name: str) -> str | None:

@@ -7,7 +7,7 @@ others read, and none may be changed in the table by somebody without the enclav
 import hmac
 
 from sandbox.proof.sealing import derive, tag
-from sandbox.terms.canonical import canonical_bytes
+from sandbox.terms.canonical import INTEGER_LIMIT, canonical_bytes
 from sandbox.terms.refusal import EnclaveSealed
 
 
@@ -19,8 +19,7 @@ class RowSeal:
 
     def mac(self, table: str, *cells: str | int | bytes | None) -> str:
         """The keyed hash of a row's cells, bound to its table."""
-        text = [cell.hex() if isinstance(cell, bytes) else cell for cell in cells]
-        return tag(self._key, canonical_bytes([table, *text]).decode())
+        return tag(self._key, canonical_bytes([table, *map(_stated, cells)]).decode())
 
     def check(self, found: str, table: str, owner: str, *cells: str | int | bytes | None) -> None:
         """That a stored mac is the one of its row.
@@ -32,3 +31,10 @@ class RowSeal:
             raise EnclaveSealed(
                 f"A row of the ledger's table {table} was changed past the ledger.", table=table, owner=owner
             )
+
+
+def _stated(cell: str | int | bytes | None) -> str | int | None:
+    """The cell as canonical JSON takes it: bytes in hex, and the units of a very large loss as text."""
+    if isinstance(cell, bytes):
+        return cell.hex()
+    return str(cell) if isinstance(cell, int) and abs(cell) > INTEGER_LIMIT else cell

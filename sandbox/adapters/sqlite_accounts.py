@@ -60,8 +60,7 @@ def check_room(connection: sqlite3.Connection, reservation: Reservation) -> None
     asked = reservation.loss
     if asked.units <= 0 or max(asked.units, asked.delta) > LARGEST_AMOUNT:
         raise ValueError("a reservation takes between 1 and 9e18 units")
-    owners = (reservation.space, reservation.dataset, reservation.grant, reservation.person)
-    for kind, owner in reversed(tuple(zip(KINDS, owners, strict=True))):
+    for kind, owner in reversed(owners_of(connection, reservation)):
         found = account(connection, reservation.space, kind, owner)
         if found is None:
             raise EnclaveSealed("An account that a grant needs is missing from the ledger.", account=kind, owner=owner)
@@ -72,6 +71,22 @@ def check_room(connection: sqlite3.Connection, reservation: Reservation) -> None
         if asked.delta > found.limit.delta - found.spent.delta:
             left = max(0, found.limit.delta - found.spent.delta)
             _refuse(found, "δ", _delta_text(asked.delta), _delta_text(left))
+
+
+def owners_of(connection: sqlite3.Connection, reservation: Reservation) -> list[tuple[str, str]]:
+    """Kind and owner of every account that a reservation debits, outermost first."""
+    further = [
+        item.dataset
+        for item in reservation.also
+        if connection.execute("SELECT 1 FROM datasets WHERE name = ? AND space IS NULL", (item.dataset,)).fetchone()
+        is None
+    ]
+    return [
+        ("space", reservation.space),
+        *(("dataset", name) for name in (reservation.dataset, *further)),
+        ("grant", reservation.grant),
+        ("analyst", reservation.person),
+    ]
 
 
 def _refuse(short: Account, symbol: str, asked: str, left: str) -> None:

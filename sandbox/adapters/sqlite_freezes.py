@@ -65,13 +65,14 @@ def is_frozen(connection: sqlite3.Connection, subject: str, name: str) -> bool:
     return found is not None
 
 
-def check_free(connection: sqlite3.Connection, *, person: str, grant: str = "", dataset: str = "") -> None:
+def check_free(connection: sqlite3.Connection, *, person: str, grant: str = "", datasets: Sequence[str] = ()) -> None:
     """That none of these is frozen.
 
     Raises:
         Frozen: one is; facts `subject` and `name`.
     """
-    for subject, name in ((Subject.PERSON, person), (Subject.GRANT, grant), (Subject.DATASET, dataset)):
+    named = [(Subject.DATASET, dataset) for dataset in datasets]
+    for subject, name in ((Subject.PERSON, person), (Subject.GRANT, grant), *named):
         if is_frozen(connection, subject.value, name):
             raise Frozen(f"The {subject.value} {name} is frozen.", subject=subject.value, name=name)
 

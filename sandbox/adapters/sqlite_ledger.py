@@ -223,7 +223,7 @@ class SqliteLedger(LedgerRegisters):
                 raise ValueError("a release is sealed to the keys that its query named")
             if sqlite_grants.is_revoked(connection, review.grant):
                 raise GrantRevoked(f"The grant {review.grant} was revoked.", grant=review.grant)
-            sqlite_freezes.check_free(connection, person=review.author, grant=review.grant, dataset=review.dataset)
+            sqlite_freezes.check_free(connection, person=review.author, grant=review.grant, datasets=review.datasets)
             facts = stated_facts.release_facts(
                 release.order,
                 release.query,

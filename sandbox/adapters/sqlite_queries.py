@@ -19,7 +19,8 @@ from sandbox.terms.loss import Loss, Mode
 from sandbox.terms.refusal import IdempotencyKeyReused
 
 _RECORDS = """
-SELECT queries.*, first.order_id AS answer_order, outcome, answer, settlements.entry AS settled_entry
+SELECT queries.*, first.order_id AS answer_order, outcome, answer, settlements.entry AS settled_entry,
+    (SELECT group_concat(dataset, ' ') FROM also_read WHERE query = queries.id) AS further
 FROM queries
 JOIN queries AS first ON first.id = coalesce(queries.reused_of, queries.id)
 LEFT JOIN settlements ON settlements.order_id = first.order_id
@@ -103,6 +104,8 @@ class Queries:
             "entry": index,
             "mac": self._seal.mac("queries", *(covered[name] for name in _MAC_CELLS)),
         }
+        further = [(asked.query, source.dataset, source.version) for source in asked.also]
+        connection.executemany("INSERT INTO also_read VALUES (?, ?, ?)", further)
         names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
         connection.execute(f"INSERT INTO queries ({names}) VALUES ({marks})", row)  # noqa: S608 - names from above
 
@@ -181,6 +184,7 @@ class Queries:
             row["entry"],
             row["settled_entry"],
             self._open(answer, row["answer_order"]) if answer is not None else None,
+            tuple(sorted((row["further"] or "").split())),
         )
 
     def check_row(self, row: sqlite3.Row) -> None:

@@ -34,7 +34,8 @@ def add_space(connection: sqlite3.Connection, space: UnitSpace, index: int) -> N
 
 
 def add_dataset(connection: sqlite3.Connection, dataset: Dataset, text: str, index: int) -> None:
-    connection.execute("INSERT INTO datasets VALUES (?, ?, ?, ?)", (dataset.name, dataset.unit_space, text, index))
+    space = dataset.unit_space or None
+    connection.execute("INSERT INTO datasets VALUES (?, ?, ?, ?)", (dataset.name, space, text, index))
 
 
 def add_version(connection: sqlite3.Connection, version: Version, index: int) -> None:
@@ -85,8 +86,8 @@ def dataset(connection: sqlite3.Connection, name: str) -> tuple[Dataset, str] | 
 
 
 def space_of(connection: sqlite3.Connection, dataset: str) -> str | None:
-    """The unit space of a dataset."""
-    row = connection.execute("SELECT space FROM datasets WHERE name = ?", (dataset,)).fetchone()
+    """The unit space of a dataset, "" for a public one, None where there is no such dataset."""
+    row = connection.execute("SELECT coalesce(space, '') FROM datasets WHERE name = ?", (dataset,)).fetchone()
     return str(row[0]) if row is not None else None
 
 

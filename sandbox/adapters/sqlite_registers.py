@@ -70,11 +70,21 @@ class LedgerRegisters(LedgerReads):
             return sqlite_log.receipt(connection, index)
 
     def add_dataset(
-        self, dataset: Dataset, text: str, space: UnitSpace, space_limit: Loss, limit: Loss, entry: Entry
+        self,
+        dataset: Dataset,
+        text: str,
+        space: UnitSpace | None,
+        space_limit: Loss | None,
+        limit: Loss | None,
+        entry: Entry,
     ) -> Receipt:
         expect(entry, stated_facts.DATASET_REGISTERED)
-        if space.name != dataset.unit_space or sqlite_records.described(text) != dataset:
+        if sqlite_records.described(text) != dataset or (space.name if space else "") != dataset.unit_space:
             raise ValueError("the text, the dataset and its unit space belong together")
+        if space is None or space_limit is None or limit is None:
+            if space is not None or space_limit is not None or limit is not None:
+                raise ValueError("a public dataset has no unit space and no limits")
+            return self._add_public(dataset, text, entry)
         if not space_limit.mode is limit.mode is space.mode:
             raise ValueError("limits are counted as their unit space counts")
         with self._write() as connection:
@@ -97,6 +107,15 @@ class LedgerRegisters(LedgerReads):
                 sqlite_accounts.add_account(connection, space.name, "space", space.name, space_limit)
             sqlite_records.add_dataset(connection, dataset, text, index)
             sqlite_accounts.add_account(connection, space.name, "dataset", dataset.name, limit)
+            return sqlite_log.receipt(connection, index)
+
+    def _add_public(self, dataset: Dataset, text: str, entry: Entry) -> Receipt:
+        with self._write() as connection:
+            if sqlite_records.dataset(connection, dataset.name) is not None:
+                raise DatasetExists(f"A dataset named {dataset.name} is registered already.", dataset=dataset.name)
+            facts = stated_facts.dataset_facts(dataset, text) | {"limit": None, "space": None}
+            index = self._log.append(connection, entry, facts)
+            sqlite_records.add_dataset(connection, dataset, text, index)
             return sqlite_log.receipt(connection, index)
 
     def add_version(self, version: Version, entry: Entry) -> Receipt:
@@ -122,8 +141,8 @@ class LedgerRegisters(LedgerReads):
             analyst = _person(connection, request.analyst)
             if (analyst.role, analyst.organisation) != (Role.ANALYST, request.organisation):
                 raise ValueError("a request is by an analyst, for the organisation they are enrolled in")
-            for name in request.datasets:
-                _space_of(connection, name)
+            if "" in {_space_of(connection, name) for name in request.datasets}:
+                raise ValueError("a request names datasets with units: public ones need no grant")
             if sqlite_grants.request(connection, request.id) is not None:
                 raise NameTaken("A request of this id is recorded already.", name=request.id)
             index = self._log.append(connection, entry, stated_facts.request_facts(request))

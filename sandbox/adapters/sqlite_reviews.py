@@ -17,7 +17,8 @@ HELD, SAMPLED = "held", "sampled"
 APPROVED, WITHDRAWN, LAPSED = "approved", "withdrawn", "lapsed"
 
 _REVIEWS = """
-SELECT reviews.*, queries.id AS query, queries.person, queries.grant_id, queries.dataset, people.human,
+SELECT reviews.*, queries.id AS query, queries.person, queries.grant_id, queries.dataset,
+    (SELECT group_concat(dataset, ' ') FROM also_read WHERE query = queries.id) AS further, people.human,
     people.organisation, entry_facts.at AS opened_at, decisions.outcome AS decision, decisions.entry AS decided_entry,
     releases.entry AS released_entry
 FROM reviews
@@ -192,4 +193,5 @@ def _review(connection: sqlite3.Connection, row: sqlite3.Row) -> ReviewRecord:
         row["decision"],
         row["decided_entry"],
         row["released_entry"],
+        tuple(sorted((row["further"] or "").split())),
     )

@@ -4,6 +4,13 @@ Keys and CHECKs say what one row may hold; these say what it may hold beside the
 told: the ledger's methods look first and refuse in words. They hold where a method is wrong, or is not used.
 """
 
+_ALSO = "SELECT 'dataset', dataset FROM also_read WHERE query = NEW.id"
+"""Kind and name of the further datasets that a query reads."""
+
+_DEBITED = f"""VALUES ('space', NEW.space), ('dataset', NEW.dataset), ('grant', NEW.grant_id), ('analyst', NEW.person)
+            UNION ALL {_ALSO}"""
+"""Kind and owner of each account that a query debits; a public dataset has none."""
+
 RULES = {
     "entries_have_no_gap": """BEFORE INSERT ON entries
         WHEN NEW.position <> (SELECT coalesce(max(position), -1) + 1 FROM entries)""",
@@ -53,22 +60,37 @@ RULES = {
             SELECT 1 FROM lifts JOIN people ON people.name = lifts.officer WHERE lifts.freeze = NEW.freeze
                 AND people.human = (SELECT human FROM people WHERE name = NEW.officer))""",
     # queries
-    "a_query_has_four_accounts": """BEFORE INSERT ON queries
-        WHEN 4 <> (SELECT count(*) FROM accounts WHERE space = NEW.space AND mode = NEW.mode AND (kind, owner) IN (
-            VALUES ('space', NEW.space), ('dataset', NEW.dataset), ('grant', NEW.grant_id), ('analyst', NEW.person)))""",
+    "what_is_also_read_comes_first": """BEFORE INSERT ON also_read
+        WHEN EXISTS (SELECT 1 FROM queries WHERE id = NEW.query)""",
+    # Four, and one for each further dataset that is not public: so each is of this space, and none is the first again.
+    "a_query_has_its_accounts": f"""BEFORE INSERT ON queries
+        WHEN 4 + (SELECT count(*) FROM also_read JOIN datasets ON name = dataset
+                WHERE query = NEW.id AND datasets.space IS NOT NULL)
+            <> (SELECT count(*) FROM accounts WHERE space = NEW.space AND mode = NEW.mode
+                AND (kind, owner) IN ({_DEBITED}))""",  # noqa: S608 - words of this program
+    "further_datasets_are_granted_or_public": """BEFORE INSERT ON queries
+        WHEN EXISTS (SELECT 1 FROM also_read JOIN datasets ON name = dataset
+            WHERE query = NEW.id AND datasets.space IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM granted_datasets AS named
+                WHERE named.grant_id = NEW.grant_id AND named.dataset = also_read.dataset))""",
     "only_committed_answers_are_reused": """BEFORE INSERT ON queries
-        WHEN NEW.reused_of IS NOT NULL AND NOT EXISTS (
+        WHEN NEW.reused_of IS NOT NULL AND (NOT EXISTS (
             SELECT 1 FROM queries AS first JOIN settlements USING (order_id)
             WHERE first.id = NEW.reused_of AND first.grant_id = NEW.grant_id AND first.dataset = NEW.dataset
-                AND first.answer_key = NEW.answer_key AND outcome = 'committed')""",
+                AND first.answer_key = NEW.answer_key AND outcome = 'committed')
+            OR EXISTS (SELECT dataset, version FROM also_read WHERE query = NEW.id
+                EXCEPT SELECT dataset, version FROM also_read WHERE query = NEW.reused_of)
+            OR EXISTS (SELECT dataset, version FROM also_read WHERE query = NEW.reused_of
+                EXCEPT SELECT dataset, version FROM also_read WHERE query = NEW.id))""",
     "uses_are_numbered_and_limited": """BEFORE INSERT ON queries
         WHEN NEW.use <> 1 + coalesce((SELECT max(use) FROM queries WHERE grant_id = NEW.grant_id), 0)
             OR NEW.use > (SELECT uses FROM grants WHERE id = NEW.grant_id)""",
     "no_query_under_a_revoked_grant": """BEFORE INSERT ON queries
         WHEN EXISTS (SELECT 1 FROM revocations WHERE grant_id = NEW.grant_id)""",
-    "no_query_of_what_is_frozen": """BEFORE INSERT ON queries
+    "no_query_of_what_is_frozen": f"""BEFORE INSERT ON queries
         WHEN EXISTS (SELECT 1 FROM frozen WHERE (subject, name) IN (
-            VALUES ('person', NEW.person), ('grant', NEW.grant_id), ('dataset', NEW.dataset)))""",
+            VALUES ('person', NEW.person), ('grant', NEW.grant_id), ('dataset', NEW.dataset)
+            UNION ALL {_ALSO}))""",  # noqa: S608 - words of this program
     "only_reservations_are_settled": """BEFORE INSERT ON settlements
         WHEN EXISTS (SELECT 1 FROM queries WHERE order_id = NEW.order_id AND reused_of IS NOT NULL)""",
     # reviews
@@ -136,7 +158,8 @@ RULES = {
         WHEN EXISTS (SELECT 1 FROM frozen JOIN queries ON queries.id = NEW.query
             WHERE (frozen.subject = 'person' AND frozen.name = queries.person)
                 OR (frozen.subject = 'grant' AND frozen.name = queries.grant_id)
-                OR (frozen.subject = 'dataset' AND frozen.name = queries.dataset))""",
+                OR (frozen.subject = 'dataset' AND (frozen.name = queries.dataset OR frozen.name IN (
+                    SELECT dataset FROM also_read WHERE query = queries.id))))""",
 }
 """Name → when the trigger fires, and on what condition it refuses."""
 
@@ -158,6 +181,7 @@ ADD_ONLY = (
     "freezes",
     "lifts",
     "queries",
+    "also_read",
     "settlements",
     "reviews",
     "votes",
@@ -166,13 +190,12 @@ ADD_ONLY = (
 )
 """Tables whose rows are never changed or removed."""
 
-_DEBIT = """
+_DEBIT = f"""
 CREATE TRIGGER a_reservation_debits_its_accounts AFTER INSERT ON queries BEGIN
     UPDATE accounts SET spent_units = spent_units + NEW.units, spent_delta = spent_delta + NEW.delta
-    WHERE space = NEW.space AND (kind, owner) IN (
-        VALUES ('space', NEW.space), ('dataset', NEW.dataset), ('grant', NEW.grant_id), ('analyst', NEW.person));
+    WHERE space = NEW.space AND (kind, owner) IN ({_DEBITED});
 END;
-"""
+"""  # noqa: S608 - words of this program
 
 
 def rules_script() -> str:

@@ -92,7 +92,7 @@ class SqliteTables:
             "dataset": row["name"],
             "description": stated_facts.description_digest(row["description"]),
             "unit_space": row["space"],
-            "limit": self._limit(row["space"], "dataset", row["name"]),
+            "limit": self._limit(row["space"], "dataset", row["name"]) if row["space"] is not None else None,
             "space": None,
         }
         found = self._connection.execute("SELECT * FROM spaces WHERE entry = ?", (row["entry"],)).fetchone()
@@ -154,6 +154,7 @@ class SqliteTables:
             "space": row["space"],
             "key": row["key_id"],
             "sealed": base64.b64encode(row["request"]).decode(),
+            "also": [dict(source) for source in self._connection.execute(_ALSO, (row["id"],))],
             **more,
         }
         return Statement("queries", row["id"], row["entry"], facts)
@@ -244,6 +245,13 @@ _DATASETS = """
 SELECT name, space, description, entry FROM datasets
 UNION ALL SELECT name, name, '', entry FROM spaces WHERE entry NOT IN (SELECT entry FROM datasets)
 ORDER BY entry
+"""
+
+# Without a version in the ledger a source has no manifest, and so is not the one that the entry states.
+_ALSO = """
+SELECT also_read.dataset, also_read.version AS data_version, manifest FROM also_read
+LEFT JOIN versions ON versions.dataset = also_read.dataset AND number = also_read.version
+WHERE query = ? ORDER BY also_read.dataset
 """
 
 # A review of what was never committed comes out as a commit that no entry states.

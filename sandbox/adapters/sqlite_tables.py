@@ -77,7 +77,7 @@ CREATE TABLE spaces (
 
 CREATE TABLE datasets (
     name TEXT PRIMARY KEY,
-    space TEXT NOT NULL REFERENCES spaces (name),
+    space TEXT REFERENCES spaces (name),
     description TEXT NOT NULL,
     entry INTEGER NOT NULL UNIQUE REFERENCES entries (position),
     UNIQUE (name, space)
@@ -179,7 +179,8 @@ CREATE VIEW frozen AS SELECT id, subject, name FROM freezes
 WHERE NOT EXISTS (SELECT 1 FROM lifts WHERE freeze = freezes.id AND place = 2);
 """
 
-# `use` numbers the queries of a grant from 1: how often it was used is found without counting.
+# `use` numbers the queries of a grant from 1: how often it was used is found without counting. What a query reads beside its
+# first dataset is in `also_read`, whose rows are there before the query's own, so that its rules and its debit see them.
 _QUERIES = """
 CREATE TABLE queries (
     id TEXT PRIMARY KEY,
@@ -212,6 +213,14 @@ CREATE TABLE queries (
 ) STRICT;
 CREATE INDEX queries_by_answer ON queries (grant_id, answer_key) WHERE reused_of IS NULL;
 CREATE INDEX queries_by_person ON queries (person, entry);
+
+CREATE TABLE also_read (
+    query TEXT NOT NULL REFERENCES queries (id) DEFERRABLE INITIALLY DEFERRED,
+    dataset TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (query, dataset),
+    FOREIGN KEY (dataset, version) REFERENCES versions (dataset, number)
+) STRICT;
 
 CREATE TABLE settlements (
     order_id TEXT PRIMARY KEY REFERENCES queries (order_id),

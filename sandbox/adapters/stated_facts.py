@@ -6,12 +6,14 @@ laid over it here, so that table and log cannot differ; `sandbox.adapters.books`
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import Any
 
 from sandbox.proof.entry import time_text
 from sandbox.service.ports import Reservation, ReviewOpening, VoteRecord
 from sandbox.terms.dataset import Dataset, UnitSpace, Version
 from sandbox.terms.loss import Loss
+from sandbox.terms.order import SourceVersion
 from sandbox.terms.people import Freeze, Grant, GrantRequest, Person, PublicKeys
 
 PERSON_ENROLLED = "person.enrolled"
@@ -111,8 +113,13 @@ def dataset_facts(dataset: Dataset, text: str) -> dict[str, Any]:
         "dataset": dataset.name,
         "description": description_digest(text),
         "grade": dataset.grade.value,
-        "unit_space": dataset.unit_space,
+        "unit_space": dataset.unit_space or None,
     }
+
+
+def also_facts(also: Sequence[SourceVersion]) -> list[dict[str, Any]]:
+    """Versions of further datasets that a query reads."""
+    return [{"dataset": item.dataset, "data_version": item.version, "manifest": item.manifest} for item in also]
 
 
 def version_facts(version: Version) -> dict[str, Any]:
@@ -211,6 +218,7 @@ def query_facts(reservation: Reservation, reused_of: str | None) -> dict[str, An
         "grant": reservation.grant,
         "dataset": reservation.dataset,
         "space": reservation.space,
+        "also": also_facts(reservation.also),
         "key": reservation.key,
     }
     if reused_of is not None:

@@ -62,7 +62,19 @@ class Query:
         Raises:
             Refusal: why it would not be answered.
         """
-        return Quote.from_json(self.connection.transport.json("POST", "/v1/queries", body=self._body(dry_run=True)))
+        return Quote.from_json(self._checked({}), self.picture)
+
+    def picture(self, language: str = "en") -> str:
+        """The plan as a picture (SVG), "en" or "zh": a check that also draws.
+
+        Raises:
+            Refusal: why it would not be answered.
+            Fault: the enclave draws none.
+        """
+        drawn = self._checked({"picture": language}).get("picture")
+        if not isinstance(drawn, str):
+            raise Fault("The enclave's answer has no picture.")
+        return drawn
 
     def run(self, idempotency_key: str | None = None) -> "Running":
         """Sign, spend and measure. The idempotency key makes retries safe; it is made here unless given.
@@ -84,6 +96,9 @@ class Query:
         body = self._body(dry_run=False) | {"key": pair.id, "signature": signature}
         view = self.connection.transport.json("POST", "/v1/queries", body=body, headers={"Idempotency-Key": key})
         return replace(Running.from_json(self.connection, view), submission=submission)
+
+    def _checked(self, more: dict[str, Any]) -> dict[str, Any]:
+        return self.connection.transport.json("POST", "/v1/queries", body=self._body(dry_run=True) | more)
 
     def _body(self, *, dry_run: bool) -> dict[str, Any]:
         body = {"sql": self.sql, "purpose": self.purpose, "epsilon": self.epsilon, "dry_run": dry_run}

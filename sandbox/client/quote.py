@@ -1,9 +1,12 @@
 """A quote: what a query would cost, how exact it would be, and who would have to look at the answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
 from typing import Any
 
-from sandbox.terms.refusal import Fault
+from sandbox.terms.refusal import Fault, MalformedRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +14,8 @@ class Quote:
     """What a query would cost and how exact it would be. Nothing was spent and no data was touched.
 
     `cost` has space, mode, amount, epsilon, delta; each of `accounts` has kind, owner, left and more_like_this; each of
-    `errors` has column, half_width (95 %), or by_group_size for means. `policy` has permitted_by (ids of the policies) and
+    `errors` has column, half_width (95 %), or by_group_size for means, and noisy: a noisy column with neither has no interval
+    that is known. `groups` is None where private keys decide how many groups show. `policy` has permitted_by (ids of the policies) and
     bundle; `review` has outcome ("automatic" or "held", as far as the plan alone decides), votes and reasons.
     """
 
@@ -20,7 +24,7 @@ class Quote:
     table: str
     version: int
     grant: str
-    groups: int
+    groups: int | None
     bounds: dict[str, int]
     mechanism: str
     cost: dict[str, Any]
@@ -30,10 +34,11 @@ class Quote:
     policy: dict[str, Any]
     review: dict[str, Any]
     document: dict[str, Any] = field(repr=False)
+    draw: Callable[[str], str] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> "Quote":
-        """Read the answer of a dry run.
+    def from_json(cls, document: dict[str, Any], draw: Callable[[str], str] | None = None) -> "Quote":
+        """Read the answer of a dry run. `draw` fetches the picture in a language.
 
         Raises:
             Fault: it is not one.
@@ -45,7 +50,7 @@ class Quote:
                 str(document["table"]),
                 int(document["version"]),
                 str(document["grant"]),
-                int(document["groups"]),
+                None if document["groups"] is None else int(document["groups"]),
                 dict(document["bounds"]),
                 str(document["mechanism"]),
                 dict(document["cost"]),
@@ -55,14 +60,45 @@ class Quote:
                 dict(document["policy"]),
                 dict(document["review"]),
                 document,
+                draw,
             )
         except (KeyError, TypeError, ValueError):
             raise Fault("The enclave's answer is not a quote that this client understands.") from None
+
+    @property
+    def datasets(self) -> list[str]:
+        """All datasets that the question reads, public ones too, `dataset` first."""
+        return [str(name) for name in self.document.get("datasets") or [self.dataset]]
 
     def plan(self, language: str = "en") -> list[str]:
         """The plan in words, "en" or "zh"."""
         words: dict[str, list[str]] = self.document["plan"]
         return list(words.get(language) or words["en"])
+
+    def explain(self, language: str = "en") -> str:
+        """The plan in words, "en" or "zh", a numbered line a step."""
+        return "\n".join(f"{number}. {line}" for number, line in enumerate(self.plan(language), 1))
+
+    def picture(self, language: str = "en") -> str:
+        """The plan as a picture (SVG), "en" or "zh". It is asked for: the enclave checks the question once more.
+
+        Raises:
+            Refusal: the question would not be answered any more.
+            MalformedRequest: this quote was not got from an enclave.
+        """
+        if self.draw is None:
+            raise MalformedRequest("Only a quote that came from an enclave can be drawn.")
+        return self.draw(language)
+
+    def save_picture(self, file: str | Path, language: str = "en") -> Path:
+        """Write the picture to a file; its path."""
+        path = Path(file)
+        path.write_text(self.picture(language), "utf-8")
+        return path
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return f"<pre>{escape(str(self))}</pre>"
 
     @property
     def more_like_this(self) -> int:
@@ -97,7 +133,8 @@ def review_words(review: dict[str, Any], language: str = "en") -> list[str]:
 
 
 def error_words(error: dict[str, Any], language: str = "en") -> str:
-    """One expected error in words, "en" or "zh"; empty for a key column, which has none."""
+    """One expected error in words, "en" or "zh"; empty for a key column, which has none. Of many noisy columns (quantiles,
+    spreads, ratios) no interval is known, and that is said."""
     chinese = language == "zh"
     level = f"{float(error.get('level', 0.95)) * 100:g} %"
     ending = f"（{level} 区间）" if chinese else f" at {level}"
@@ -105,7 +142,9 @@ def error_words(error: dict[str, Any], language: str = "en") -> str:
         return f"{error['column']} ± {float(error['half_width']):.6g}{ending}"
     sizes = error.get("by_group_size")
     if not isinstance(sizes, dict):
-        return ""
+        if not error.get("noisy"):
+            return ""
+        return f"{error['column']}：含噪声，无已知区间" if chinese else f"{error['column']}: noisy, no interval known"
     parts = [
         f"每组 {size} 行时 ± {float(width):.4g}" if chinese else f"± {float(width):.4g} in groups of {size}"
         for size, width in sizes.items()

@@ -10,10 +10,10 @@ from typing import Any
 from sandbox.client import export
 from sandbox.client.credentials import Pins
 from sandbox.client.key_store import FileKeyStore, KeyStore, usable
-from sandbox.privacy.accuracy import interval
+from sandbox.privacy.accuracy import has_interval, interval
 from sandbox.proof.bundle import Opened, Verified, open_bundle, verify_bundle
-from sandbox.terms.answer import Answer, AnswerColumn, KeyColumn
-from sandbox.terms.dataset import KeyValue
+from sandbox.terms.answer import Answer, AnswerColumn, ComputedColumn, KeyColumn
+from sandbox.terms.cells import Cell
 from sandbox.terms.loss import parse_decimal, units_text
 from sandbox.terms.refusal import MalformedNumber, ProofFailed
 
@@ -99,6 +99,17 @@ class Release:
         """Names of the columns that are group keys: they carry no noise."""
         return tuple(column.name for column in self.answer.columns if isinstance(column, KeyColumn))
 
+    @property
+    def with_intervals(self) -> tuple[str, ...]:
+        """Names of the columns that `interval` speaks of; of what else was computed from noise nobody knows how far it is
+        off."""
+        return tuple(column.name for column in self.answer.columns if has_interval(column))
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """What each computed column is, in words: "quantile 0.005, in place of the minimum"."""
+        return {column.name: column.meaning for column in self.answer.columns if isinstance(column, ComputedColumn)}
+
     def column(self, name: str) -> AnswerColumn:
         """The column of that name.
 
@@ -110,8 +121,8 @@ class Release:
                 return column
         raise KeyError(f"the release has no column {name!r}; it has {', '.join(self.columns)}")
 
-    def to_pylist(self) -> list[dict[str, KeyValue | float]]:
-        """The rows as dictionaries."""
+    def to_pylist(self) -> list[dict[str, Cell]]:
+        """The rows as dictionaries; None for NULL, dates and times as ISO 8601 text. An answer may have no rows."""
         table = [column.numbers() for column in self.answer.columns]
         return [dict(zip(self.columns, row, strict=True)) for row in zip(*table, strict=True)]
 
@@ -137,15 +148,18 @@ class Release:
 
     def to_pandas(self) -> Any:
         """The rows as a pandas DataFrame. Needs the extra `pandas`."""
-        pandas = export.required("pandas", "pandas")
-        return pandas.DataFrame({column.name: list(column.numbers()) for column in self.answer.columns})
+        return export.pandas_frame(self.answer)
+
+    def to_polars(self) -> Any:
+        """The rows as a polars DataFrame. Needs polars."""
+        return export.polars_frame(self.answer)
 
     def interval(self, name: str, level: float = 0.95) -> list[tuple[float, float]]:
         """One interval a row that holds the un-noised value of the clamped data with probability `level`.
 
         Raises:
             KeyError: no such column.
-            ValueError: a key column, which has no noise, or a level that is not between 0 and 1.
+            ValueError: a column that is not among `with_intervals`, or a level that is not between 0 and 1.
         """
         if not 0 < level < 1:
             raise ValueError("a level lies between 0 and 1")

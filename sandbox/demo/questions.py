@@ -1,6 +1,6 @@
 """What the analyst asks, what the holder of the file computes beside it, and what is refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.text import Text
 from sandbox.client.connection import Connection
 from sandbox.client.release import Release
 from sandbox.demo.stage import out_of_the_picture, say, waiting
+from sandbox.terms.cells import Cell
 from sandbox.terms.refusal import ProofFailed, Refusal
 
 PURPOSE = "health-research"
@@ -89,7 +90,7 @@ def refused(
 
 
 def answer_table(release: Release, question: Question, frame: Any) -> Table:
-    """Private value, 95 % interval, and what the file says."""
+    """Private value, 95 % interval where one is known, and what the file says."""
     rows = release.to_pylist()
     exact = question.exact(frame)
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
@@ -99,15 +100,26 @@ def answer_table(release: Release, question: Question, frame: Any) -> Table:
         table.add_column(measure, justify="right", style="cyan", no_wrap=True)
         table.add_column("95 % interval", justify="right")
         table.add_column("exact", justify="right", style="dim")
-    intervals = {measure: release.interval(measure, 0.95) for measure in exact}
+    intervals = {measure: release.interval(measure, 0.95) for measure in exact if measure in release.with_intervals}
     for number, row in enumerate(rows):
         cells = [str(row[key]) for key in question.keys]
         for measure, truth in exact.items():
-            low, high = intervals[measure][number]
             value = truth.get(tuple(row[key] for key in question.keys), 0)
-            cells += [number_text(float(row[measure])), f"{number_text(low)} … {number_text(high)}", number_text(value)]
+            cells += [number_text(_number(row[measure])), _interval(intervals.get(measure), number), number_text(value)]
         table.add_row(*cells)
     return table
+
+
+def _number(cell: Cell) -> float:
+    """A cell that holds a number; NULL counts as none."""
+    return float(cell) if isinstance(cell, int | float) else 0.0
+
+
+def _interval(intervals: Sequence[tuple[float, float]] | None, number: int) -> str:
+    if intervals is None:
+        return "none known"
+    low, high = intervals[number]
+    return f"{number_text(low)} … {number_text(high)}"
 
 
 def number_text(value: float) -> str:
@@ -131,7 +143,7 @@ def _chart(console: Console, release: Release, measure: str) -> None:
     for row, (low, high) in zip(rows, intervals, strict=True):
         solid, end = (max(0, round(width * bound / top)) for bound in (low, high))
         bar = Text("█" * solid, style="cyan") + Text("░" * max(0, end - solid), style="cyan")
-        console.print(Text(f"  {row['plan']!s:>5} ") + bar + Text(f" {max(0, row[measure]):,}"))
+        console.print(Text(f"  {row['plan']!s:>5} ") + bar + Text(f" {max(0, round(_number(row[measure]))):,}"))
 
 
 def _by_plan(frame: Any) -> dict[str, dict[tuple[Any, ...], float]]:
@@ -146,6 +158,11 @@ def _mean_by_year(frame: Any) -> dict[str, dict[tuple[Any, ...], float]]:
     adults = frame[frame.xage >= 18]
     means = adults.meddol.clip(0, _CAP).groupby(adults.year).mean()
     return {"expense": {(int(year),): float(value) for year, value in means.items()}}
+
+
+def _visits_of_a_person(frame: Any) -> dict[str, dict[tuple[Any, ...], float]]:
+    visits = frame.groupby("zper").mdvis.sum()
+    return {"mean": {(): float(visits.mean())}, "middle": {(): float(visits.median())}}
 
 
 def _visits_by_sex(frame: Any) -> dict[str, dict[tuple[Any, ...], float]]:
@@ -169,6 +186,15 @@ QUESTIONS = (
         ("year",),
         _mean_by_year,
         "Expenses above $3,000 a year count as $3,000, in both columns.",
+    ),
+    Question(
+        "Visits to a physician that a person makes in all the years: mean and median",
+        "select avg(visits) as mean, median(visits) as middle\n"
+        'from (select zper, sum(mdvis) as visits from "rand-hie".years group by zper)',
+        "1",
+        (),
+        _visits_of_a_person,
+        "Inside, one row for each person, which nobody sees; outside, noisy statistics of them.",
     ),
 )
 

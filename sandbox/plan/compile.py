@@ -5,15 +5,19 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from sandbox.plan.bind import bind
-from sandbox.plan.nodes import Plan
+from sandbox.plan.naming import name_of
 from sandbox.plan.parse import parse
-from sandbox.plan.scope import example, name_of
+from sandbox.plan.query import Plan
+from sandbox.plan.tables_named import example
 from sandbox.plan.unanswerable import Unanswerable
 from sandbox.terms.dataset import Dataset
 from sandbox.terms.refusal import SqlTooLarge
 
 _STEPS_MAX = 6
 _CANDIDATES_MAX = 4
+_TRIES_MAX = 8
+"""Texts that are tried for one refusal in all."""
+
 _SEARCHED_MAX = 6_000
 """Characters of candidates that are tried for one refusal: a long text gets few tries, so none takes long to refuse."""
 
@@ -47,12 +51,17 @@ def _compile(sql: str, datasets: Mapping[str, Dataset]) -> Plan:
 def _working(found: Unanswerable, datasets: Mapping[str, Dataset]) -> str | None:
     """The first candidate that compiles, after mending what is wrong with it in turn; else an example query."""
     searched = 0
-    for candidate in found.candidates[:_CANDIDATES_MAX]:
+    tried: set[str] = set()
+    *near, last = found.candidates or ("",)
+    for candidate in (*near[: _CANDIDATES_MAX - 1], last):  # the last is an example, where the binder knows of one
         text = candidate
+        if candidate is last and text:
+            tried.clear()
         for _ in range(_STEPS_MAX):
             searched += len(text)
-            if searched > _SEARCHED_MAX:
+            if searched > _SEARCHED_MAX or len(tried) >= _TRIES_MAX or text in tried:
                 break
+            tried.add(text)
             try:
                 _compile(text, datasets)
             except Unanswerable as again:
@@ -62,7 +71,15 @@ def _working(found: Unanswerable, datasets: Mapping[str, Dataset]) -> str | None
             else:
                 return text
     examples = (_example(table, datasets) for table in found.tables)
-    return next((example for example in examples if example is not None), None)
+    return next((example for example in examples if example is not None), _any_example(datasets))
+
+
+def _any_example(datasets: Mapping[str, Dataset]) -> str | None:
+    """An example query about the first table of units, where the text names none that the caller may know of."""
+    for name in sorted(datasets):
+        if not datasets[name].public and datasets[name].tables:
+            return example(datasets[name], datasets[name].tables[0])
+    return None
 
 
 def _example(table: exp.Table, datasets: Mapping[str, Dataset]) -> str | None:
@@ -72,6 +89,8 @@ def _example(table: exp.Table, datasets: Mapping[str, Dataset]) -> str | None:
         return None
     for dataset in datasets.values():
         known = dataset.table(name_of(table.this))
+        if dataset.public:
+            continue
         if known is not None and (not isinstance(wanted, exp.Identifier) or name_of(wanted) == dataset.name):
             return example(dataset, known)
     return None

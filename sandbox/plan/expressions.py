@@ -7,6 +7,8 @@ from typing import Any
 
 from sandbox.plan.nodes import (
     Arithmetic,
+    Call,
+    Case,
     ColumnRef,
     Comparison,
     Conjunction,
@@ -32,8 +34,10 @@ def children(expression: Expression) -> tuple[Expression, ...]:
             return (operand,)
         case Arithmetic(_, left, right) | Comparison(_, left, right):
             return (left, right)
-        case Conjunction(operands) | Disjunction(operands):
+        case Conjunction(operands) | Disjunction(operands) | Call(_, operands):
             return operands
+        case Case(branches, default):
+            return (*(part for branch in branches for part in branch), default)
         case _:
             return ()
 
@@ -45,8 +49,11 @@ def with_children(expression: Expression, new: tuple[Expression, ...]) -> Expres
             return replace(expression, operand=new[0])
         case Arithmetic() | Comparison():
             return replace(expression, left=new[0], right=new[1])
-        case Conjunction() | Disjunction():
+        case Conjunction() | Disjunction() | Call():
             return replace(expression, operands=new)
+        case Case():
+            *parts, default = new
+            return replace(expression, branches=tuple(zip(parts[::2], parts[1::2], strict=True)), default=default)
         case _:
             return expression
 
@@ -82,6 +89,12 @@ def expression_json(expression: Expression) -> dict[str, Any]:
             return {"node": "and", "operands": [expression_json(operand) for operand in operands]}
         case Disjunction(operands):
             return {"node": "or", "operands": [expression_json(operand) for operand in operands]}
+        case Case(branches, default, kind):
+            listed = [{"when": expression_json(one), "then": expression_json(other)} for one, other in branches]
+            return {"node": "case", "branches": listed, "else": expression_json(default), "type": kind.value}
+        case Call(function, operands, kind):
+            listed = [expression_json(operand) for operand in operands]
+            return {"node": "call", "function": function, "operands": listed, "type": kind.value}
 
 
 def _value_json(value: Fraction | int | str | bool | None) -> str | bool | None:
@@ -120,6 +133,14 @@ def read_expression(value: Any) -> Expression:
             return Conjunction(tuple(read_expression(item) for item in value["operands"]))
         case "or":
             return Disjunction(tuple(read_expression(item) for item in value["operands"]))
+        case "case":
+            branches = tuple(
+                (read_expression(item["when"]), read_expression(item["then"])) for item in value["branches"]
+            )
+            return Case(branches, read_expression(value["else"]), Type(value["type"]))
+        case "call":
+            operands = tuple(read_expression(item) for item in value["operands"])
+            return Call(_text(value["function"]), operands, Type(value["type"]))
         case _:
             raise ValueError("unknown node")
 

@@ -1,14 +1,18 @@
-"""Constants: their exact values, and the reading of one type's constant as another type's."""
+"""Constants: their exact values, the same as values of rows, and the reading of one type's constant as another type's."""
 
+import math
 import re
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
+from sandbox.plan.facts import INTEGER_LIMIT, Value
 from sandbox.plan.nodes import Expression, Literal, type_of
-from sandbox.plan.ranges import INTEGER_LIMIT
 from sandbox.terms.dataset import Type
 from sandbox.terms.moments import days, microseconds
 
+TRUE = Literal(True, Type.BOOL)
+FALSE = Literal(False, Type.BOOL)
 NULL = Literal(None, Type.BOOL)
 """NULL before its type is known: it fits everywhere."""
 
@@ -72,3 +76,24 @@ def matched(left: Expression, right: Expression) -> tuple[Expression, Expression
 def is_null(expression: Expression) -> bool:
     """Whether it is the constant NULL."""
     return isinstance(expression, Literal) and expression.value is None
+
+
+def nearest_double(number: Fraction) -> float:
+    """The double nearest to a number, the largest finite one where it lies beyond them."""
+    largest = Fraction(sys.float_info.max)
+    return float(min(max(number, -largest), largest))
+
+
+def value_of(literal: Literal) -> Value:
+    """The constant as rows hold it: a real number is the nearest double."""
+    return nearest_double(literal.value) if isinstance(literal.value, Fraction) else literal.value
+
+
+def literal_of(value: Value, kind: Type) -> Literal | None:
+    """The constant of a row's value, or None where no constant is the same: beyond the sizes of constants, and -0.0."""
+    if isinstance(value, float):
+        small = abs(value) <= LARGEST and (value != 0 or math.copysign(1, value) > 0)
+        return Literal(Fraction(value), kind) if small else None
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= INTEGER_LIMIT:
+        return None
+    return Literal(value, kind)

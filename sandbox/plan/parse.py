@@ -13,6 +13,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from sandbox.plan.slips import slip_of, tables_named, unclosed
 from sandbox.plan.spans import span_of
 from sandbox.plan.unanswerable import Unanswerable
 from sandbox.terms.plain_text import first_unsafe
@@ -44,7 +45,7 @@ class Parsed:
 
     sql: str
     tokens: tuple[Token, ...]
-    tree: exp.Select
+    tree: exp.Query
 
 
 def parse(sql: str) -> Parsed:
@@ -63,13 +64,13 @@ def parse(sql: str) -> Parsed:
     try:
         tokens = tuple(_DIALECT.tokenize(sql))
     except TokenError:
-        place = _unclosed(sql)
-        raise Unanswerable(
-            SqlNotParsed("A quotation or comment is not closed here.", span=span_of(sql, place, place + 1))
-        ) from None
+        slip = unclosed(sql, _unclosed(sql))
+        raise Unanswerable(SqlNotParsed(slip.detail, span=span_of(sql, slip.start, slip.end)), slip.mended) from None
     _check_tokens(sql, tokens)
     tree = _tree(sql, tokens)
     _check_depth(tree)
+    for wrapped in [node for node in tree.find_all(exp.IgnoreNulls) if isinstance(node.this, exp.AnyValue)]:
+        wrapped.replace(wrapped.this)  # the parser says of every any_value that it passes NULLs over
     return Parsed(sql, tokens, tree)
 
 
@@ -95,12 +96,12 @@ def _check_tokens(sql: str, tokens: tuple[Token, ...]) -> None:
         previous = token
 
 
-def _tree(sql: str, tokens: tuple[Token, ...]) -> exp.Select:
+def _tree(sql: str, tokens: tuple[Token, ...]) -> exp.Query:
     try:
         parser = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE, max_nodes=4 * TOKENS_MAX)
         statements = [tree for tree in parser.parse(list(tokens), sql) if tree is not None]
     except ParseError as error:
-        raise Unanswerable(_not_parsed(sql, tokens, error), _begun_with_select(sql, tokens)) from None
+        raise _not_parsed(sql, tokens, error) from None
     except RecursionError:
         raise Unanswerable(SqlTooLarge("The query nests too deep.")) from None
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError):
@@ -113,9 +114,11 @@ def _tree(sql: str, tokens: tuple[Token, ...]) -> exp.Select:
         detail = "One query at a time: the text goes on after the semicolon."
         raise Unanswerable(SqlNotParsed(detail, span=span_of(sql, cut.start, cut.end + 1)), (sql[: cut.start],))
     tree = statements[0]
-    if isinstance(tree, exp.Select):
+    if isinstance(tree, exp.Select | exp.Union):
         return tree
-    raise Unanswerable(_not_select(sql, tokens, tree), _left_of_set_operation(sql, tokens), tables(tree))
+    begun = next((token for token in tokens if token.token_type is TokenType.SELECT), None)
+    inside = (sql[begun.start :],) if begun is not None and begun is not tokens[0] else ()
+    raise Unanswerable(_not_select(sql, tokens, tree), (*_left_of_set_operation(sql, tokens), *inside), tables(tree))
 
 
 def tables(tree: exp.Expr | None) -> tuple[exp.Table, ...]:
@@ -123,18 +126,30 @@ def tables(tree: exp.Expr | None) -> tuple[exp.Table, ...]:
     return tuple(tree.find_all(exp.Table)) if tree is not None else ()
 
 
-def _not_parsed(sql: str, tokens: tuple[Token, ...], error: ParseError) -> SqlNotParsed:
+def _not_parsed(sql: str, tokens: tuple[Token, ...], error: ParseError) -> Unanswerable:
+    named = tables_named(tokens)
+    begun = next((token for token in tokens if token.token_type is TokenType.SELECT), None)
     if tokens[0].token_type is TokenType.VAR:
         # A word that begins no statement: the parser reads it as a name and stumbles over what follows.
         first = span_of(sql, tokens[0].start, tokens[0].end + 1)
-        return SqlNotParsed("A query begins with SELECT.", span=first)
+        return Unanswerable(
+            SqlNotParsed("A query begins with SELECT.", span=first), _begun(sql, tokens[0], begun), named
+        )
     place = error.errors[0] if error.errors else {}
-    at = [token for token in tokens if (token.line, token.col) == (place.get("line"), place.get("col"))]
-    token = at[0] if at else tokens[-1]
-    detail = "The text cannot be read as SQL from here on."
+    found = (
+        number
+        for number, token in enumerate(tokens)
+        if (token.line, token.col) == (place.get("line"), place.get("col"))
+    )
+    at = next(found, len(tokens) - 1)
+    token = tokens[at]
     if token.token_type is TokenType.DASH and _joins(sql, token):
         detail = 'A name with a hyphen stands in double quotes, as in "my-data".visits.'
-    return SqlNotParsed(detail, span=span_of(sql, token.start, token.end + 1))
+        word = re.compile(r"[\w-]*").match(sql, _word_start(sql, token.start))
+        mended = (f'{sql[: word.start()]}"{word.group()}"{sql[word.end() :]}',) if word is not None else ()
+        return Unanswerable(SqlNotParsed(detail, span=span_of(sql, token.start, token.end + 1)), mended, named)
+    slip = slip_of(sql, tokens, at)
+    return Unanswerable(SqlNotParsed(slip.detail, span=span_of(sql, slip.start, slip.end)), slip.mended, named)
 
 
 def _joins(sql: str, dash: Token) -> bool:
@@ -142,20 +157,27 @@ def _joins(sql: str, dash: Token) -> bool:
     return sql[dash.start - 1 : dash.start].isalnum() and sql[dash.end + 1 : dash.end + 2].isalnum()
 
 
-def _begun_with_select(sql: str, tokens: tuple[Token, ...]) -> tuple[str, ...]:
-    """The text with its first word, where that begins no statement, taken for a SELECT with a slip in it."""
-    return (f"select{sql[tokens[0].end + 1 :]}",) if tokens[0].token_type is TokenType.VAR else ()
+def _word_start(sql: str, place: int) -> int:
+    """Where the word begins that ends at `place`."""
+    return place - len(sql[:place]) + len(sql[:place].rstrip("-_" + _WORD_LETTERS))
+
+
+def _begun(sql: str, first: Token, select: Token | None) -> tuple[str, ...]:
+    """The text from its SELECT on; else with its first word taken for a SELECT with a slip in it."""
+    later = (sql[select.start :],) if select is not None else ()
+    return (f"select{sql[first.end + 1 :]}", *later)
 
 
 def _not_select(sql: str, tokens: tuple[Token, ...], tree: exp.Expr) -> PlanNotSupported:
     detail = "Only a plain SELECT is answered here."
     token = tokens[0]
     if isinstance(tree, exp.SetOperation):
-        detail = "UNION, INTERSECT and EXCEPT are not available: ask each query by itself."
+        detail = "INTERSECT and EXCEPT are not available: ask each query by itself."
         token = next((item for item in tokens if item.token_type in _SET_OPERATIONS), token)
     return PlanNotSupported(detail, span=span_of(sql, token.start, token.end + 1))
 
 
+_WORD_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _SET_OPERATIONS = {TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT}
 
 
@@ -172,14 +194,14 @@ def _left_of_set_operation(sql: str, tokens: tuple[Token, ...]) -> tuple[str, ..
     return ()
 
 
-def _check_depth(tree: exp.Select) -> None:
+def _check_depth(tree: exp.Query) -> None:
     waiting: list[tuple[exp.Expr, int]] = [(tree, 1)]
     while waiting:
         node, depth = waiting.pop()
         if depth > DEPTH_MAX:
             raise Unanswerable(SqlTooLarge(f"The query nests at most {DEPTH_MAX} levels deep."))
         for child in node.iter_expressions():
-            chained = isinstance(node, exp.And | exp.Or) and type(child) is type(node)
+            chained = isinstance(node, exp.And | exp.Or | exp.Union) and type(child) is type(node)
             waiting.append((child, depth if chained else depth + 1))
 
 

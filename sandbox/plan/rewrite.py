@@ -10,9 +10,11 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from sandbox.plan.expressions import children, sort_key, with_children
-from sandbox.plan.literals import LARGEST, NULL, as_type, is_null
+from sandbox.plan.facts import INTEGER_LIMIT
+from sandbox.plan.literals import FALSE, LARGEST, NULL, TRUE, as_type, is_null
 from sandbox.plan.nodes import (
     Arithmetic,
+    ColumnRef,
     Comparison,
     Conjunction,
     Disjunction,
@@ -24,13 +26,24 @@ from sandbox.plan.nodes import (
     NullTest,
     type_of,
 )
-from sandbox.plan.ranges import INTEGER_LIMIT
+from sandbox.plan.rewrite_choices import (
+    fold_call,
+    named_case,
+    order_arguments,
+    plain_pattern,
+    settle_case,
+    settle_choice,
+    settle_distinction,
+    truth_case,
+)
 from sandbox.terms.dataset import Type
+
+__all__ = ["FALSE", "RULES", "TRUE", "Rule", "normalise"]
 
 Rule: TypeAlias = Callable[[Expression], Expression]
 
-TRUE = Literal(True, Type.BOOL)
-FALSE = Literal(False, Type.BOOL)
+_LEAVES = (ColumnRef, Literal)
+"""Nodes that no rule is about."""
 
 _BITS_MAX = 2_048
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -47,7 +60,7 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 
 def normalise(expression: Expression) -> Expression:
     """The canonical form."""
-    while True:
+    while not isinstance(expression, _LEAVES):
         parts = children(expression)
         new = tuple(normalise(part) for part in parts)
         expression = expression if new == parts else with_children(expression, new)
@@ -57,6 +70,7 @@ def normalise(expression: Expression) -> Expression:
         if changed is None:
             return expression
         expression = changed
+    return expression
 
 
 def real_constants(node: Expression) -> Expression:
@@ -273,4 +287,12 @@ RULES: tuple[Rule, ...] = (
     flatten,
     gather_equalities,
     absorb,
+    fold_call,
+    settle_choice,
+    settle_distinction,
+    order_arguments,
+    plain_pattern,
+    settle_case,
+    truth_case,
+    named_case,
 )

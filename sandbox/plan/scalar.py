@@ -1,30 +1,40 @@
 """Row-wise expressions: sqlglot nodes become typed nodes of the plan, each a total function of one row."""
 
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
-from sandbox.plan.literals import NULL, as_type, is_null, matched, number_literal
+from sandbox.plan.aggregate_nodes import is_aggregate
+from sandbox.plan.arithmetic import arithmetic, negated, text_of
+from sandbox.plan.calls import call
+from sandbox.plan.casts import CAST_NODES, bind_cast
+from sandbox.plan.comparisons import compared, in_list
+from sandbox.plan.conversions import unified
+from sandbox.plan.function_calls import CALL_NODES, named_call
+from sandbox.plan.literals import NULL, is_null, number_literal
+from sandbox.plan.moment_arithmetic import INTERVAL_NODES, is_interval, shifted
 from sandbox.plan.nodes import (
-    Arithmetic,
-    ColumnRef,
-    Comparison,
+    Case,
     Conjunction,
     Disjunction,
     Expression,
     Literal,
-    Membership,
-    Negation,
     Not,
     NullTest,
     type_of,
 )
-from sandbox.plan.ranges import Range, column_range, combine
-from sandbox.plan.scope import Scope
-from sandbox.plan.unanswerable import Unanswerable
+from sandbox.plan.scalar_refusals import (
+    compared_again,
+    date_add_form,
+    first_column,
+    not_a_row_value,
+    other_form,
+    unit_quoted,
+    with_null,
+)
+from sandbox.plan.scope_terms import Columns
 from sandbox.terms.dataset import Type
-from sandbox.terms.refusal import BoundsMissing, PlanNotSupported, RangeTooWide, TypeMismatch
+from sandbox.terms.refusal import PlanNotSupported, RangeTooWide, TypeMismatch
 
 _COMPARISONS: dict[type[exp.Expr], str] = {
     exp.EQ: "=",
@@ -35,41 +45,65 @@ _COMPARISONS: dict[type[exp.Expr], str] = {
     exp.GTE: ">=",
 }
 _ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
-_MOMENTS = {
-    exp.DType.DATE: Type.DATE,
-    exp.DType.TIMESTAMP: Type.TIMESTAMP,
-    exp.DType.TIMESTAMPNTZ: Type.TIMESTAMP,
-    exp.DType.TIMESTAMPTZ: Type.TIMESTAMP,
+_BINARY = frozenset({"this", "expression"})
+_QUOTED_UNITS = (exp.TimestampTrunc, exp.DateTrunc, exp.DateDiff)
+_BRANCHES_MAX = 256
+
+SCALAR_NODES: Mapping[type[exp.Expr], frozenset[str]] = {
+    exp.Column: frozenset({"this", "table", "db"}),
+    exp.Identifier: frozenset({"this", "quoted"}),
+    exp.Literal: frozenset({"this", "is_string"}),
+    exp.Boolean: frozenset({"this"}),
+    exp.Null: frozenset(),
+    exp.Paren: frozenset({"this"}),
+    exp.Neg: frozenset({"this"}),
+    exp.Not: frozenset({"this"}),
+    exp.And: _BINARY,
+    exp.Or: _BINARY,
+    **dict.fromkeys(_COMPARISONS, _BINARY),
+    **dict.fromkeys(_ARITHMETIC, _BINARY),
+    exp.Div: _BINARY | {"typed", "safe"},  # how dialects differ on zero and integers; ours is in nodes.Arithmetic
+    exp.NullSafeEQ: _BINARY,
+    exp.NullSafeNEQ: _BINARY,
+    exp.DPipe: _BINARY | {"safe"},
+    exp.Is: _BINARY | {"negate"},
+    exp.In: frozenset({"this", "expressions"}),
+    exp.Between: frozenset({"this", "low", "high"}),
+    exp.Case: frozenset({"this", "ifs", "default"}),
+    exp.If: frozenset({"this", "true", "false"}),
+    **CAST_NODES,
+    **INTERVAL_NODES,
+    **CALL_NODES,
 }
-_MOMENT_FORMS = {
-    Type.DATE: "A date is written '2024-01-31'.",
-    Type.TIMESTAMP: "A timestamp is written '2024-01-31 12:00:00', in UTC unless it says otherwise.",
-}
+"""Node types that stand in expressions of rows, with the arguments that are read; every other must be empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Number:
-    expression: Expression
-    range: Range | None
-
-
-def bind_scalar(node: exp.Expr, scope: Scope) -> Expression:
-    """Any expression of one row.
+def bind_scalar(node: exp.Expr, scope: Columns) -> Expression:
+    """Any expression of one row, not yet in normal form.
 
     Raises:
         Unanswerable: names, types, ranges or syntax that do not fit.
     """
+    special = scope.special(node)
+    if special is not None:
+        return special
     kind = type(node)
+    read = SCALAR_NODES.get(kind, frozenset())
+    if kind in SCALAR_NODES and any(
+        value not in (None, False, "", []) for part, value in node.args.items() if part not in read
+    ):
+        raise other_form(node, scope)
     match node:
         case exp.Paren():
             return bind_scalar(node.this, scope)
         case exp.Column():
-            column = scope.column(node)
-            return ColumnRef(column.name, column.type)
+            return scope.column(node)[0]
         case exp.Null():
             return NULL
         case exp.Boolean():
             return Literal(bool(node.this), Type.BOOL)
+        case exp.Literal():
+            return _literal(node, scope)
         case exp.And() | exp.Or():
             operands = tuple(bind_predicate(operand, scope) for operand in _chain(node, kind))
             return Conjunction(operands) if kind is exp.And else Disjunction(operands)
@@ -78,30 +112,69 @@ def bind_scalar(node: exp.Expr, scope: Scope) -> Expression:
         case exp.Is():
             return _is(node, scope)
         case exp.In():
-            return _in(node, scope)
+            items = [(item, bind_scalar(item, scope)) for item in node.expressions]
+            return in_list(bind_scalar(node.this, scope), items, scope)
         case exp.Between():
-            lower = _compare(">=", node.this, node.args["low"], node, scope)
-            return Conjunction((lower, _compare("<=", node.this, node.args["high"], node, scope)))
-        case exp.Literal() if node.args["is_string"]:
-            return Literal(str(node.this), Type.STRING)
-        case exp.Cast():
-            return _moment(node, scope)
-        case exp.Literal() | exp.Neg() | exp.Add() | exp.Sub() | exp.Mul() | exp.Div():
-            return _number(node, scope).expression
+            return _between(node, scope)
+        case exp.Case():
+            return _case(node, scope)
+        case exp.If():
+            return _if(node, scope)
+        case exp.NullSafeEQ() | exp.NullSafeNEQ():
+            return _distinct(node, scope)
+        case exp.DPipe():
+            return call("||", _both(node, scope), node, scope)
+        case exp.Neg():
+            return negated(bind_scalar(node.this, scope), node, scope)
+        case exp.Cast() | exp.TryCast():
+            return bind_cast(node, bind_scalar(node.this, scope), scope)
+        case exp.DateAdd():
+            if not is_interval(node.args["expression"]):
+                raise date_add_form(node, scope)
+            return shifted(bind_scalar(node.this, scope), node.args["expression"], False, scope, bind_scalar)
+        case _ if is_interval(node):
+            detail = "An interval is added to a date or timestamp, or taken from one."
+            raise scope.refuse(PlanNotSupported, detail, node)
         case _ if kind in _COMPARISONS:
-            return _compare(_COMPARISONS[kind], node.this, node.expression, node, scope)
-        case exp.Count() | exp.Sum() | exp.Avg() | exp.Distinct():
-            raise scope.refuse(PlanNotSupported, "An aggregate stands alone in the select list.", node)
+            if any(isinstance(side, exp.Null) for side in (node.this, node.args["expression"])):
+                raise with_null(node, scope)
+            return compared(_COMPARISONS[kind], *_both(node, scope), node, scope)
+        case _ if kind in _ARITHMETIC:
+            return _sum(node, scope)
         case _:
-            raise scope.refuse(PlanNotSupported, "This cannot stand in an expression.", node)
+            return _function(node, scope)
 
 
-def bind_predicate(node: exp.Expr, scope: Scope) -> Expression:
-    """A truth value of one row."""
+def bind_predicate(node: exp.Expr, scope: Columns) -> Expression:
+    """A truth value of one row.
+
+    Raises:
+        Unanswerable: as `bind_scalar`, or of another type.
+    """
     expression = bind_scalar(node, scope)
-    if type_of(expression) is not Type.BOOL:
-        raise scope.refuse(TypeMismatch, f"A condition is needed here, not a {type_of(expression).value}.", node)
-    return expression
+    kind = type_of(expression)
+    if kind is Type.BOOL:
+        return expression
+    if is_null(expression):
+        return NULL
+    inner = text_of(node, scope)
+    test = f"{inner} <> 0" if kind.is_number else f"{inner} is not null"
+    new = scope.text.replaced(scope.text.extent(node), f"({test})")
+    again = compared_again(node, scope)
+    raise scope.refuse(TypeMismatch, f"A condition is needed here, not a {kind.value}.", node, *again, new)
+
+
+def _literal(node: exp.Literal, scope: Columns) -> Literal:
+    if node.args["is_string"]:
+        return Literal(str(node.this), Type.STRING)
+    literal = number_literal(str(node.this))
+    if literal is None:
+        raise scope.refuse(RangeTooWide, "Numbers have up to 40 digits, integers stay within 2^62.", node)
+    return literal
+
+
+def _both(node: exp.Expr, scope: Columns) -> tuple[Expression, Expression]:
+    return bind_scalar(node.this, scope), bind_scalar(node.args["expression"], scope)
 
 
 def _chain(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
@@ -117,7 +190,7 @@ def _chain(node: exp.Expr, kind: type[exp.Expr]) -> list[exp.Expr]:
     return found
 
 
-def _is(node: exp.Is, scope: Scope) -> Expression:
+def _is(node: exp.Is, scope: Columns) -> Expression:
     operand = bind_scalar(node.this, scope)
     if isinstance(node.expression, exp.Null):
         test: Expression = NullTest(operand)
@@ -125,132 +198,120 @@ def _is(node: exp.Is, scope: Scope) -> Expression:
         wanted = operand if node.expression.this else Not(operand)
         test = Conjunction((wanted, Not(NullTest(operand))))
     else:
-        raise scope.refuse(TypeMismatch, "IS takes NULL, or TRUE and FALSE beside a condition.", node)
+        equal = f"{text_of(node.this, scope)} is not distinct from {text_of(node.expression, scope)}"
+        new = scope.text.replaced(scope.text.extent(node), equal)
+        raise scope.refuse(TypeMismatch, "IS takes NULL, or TRUE and FALSE beside a condition.", node, new)
     return Not(test) if node.args.get("negate") else test
 
 
-def _in(node: exp.In, scope: Scope) -> Expression:
+def _between(node: exp.Between, scope: Columns) -> Expression:
     operand = bind_scalar(node.this, scope)
-    values: list[Literal] = []
-    others: list[Expression] = []
-    for item in node.expressions:
-        value = bind_scalar(item, scope)
-        pair = matched(operand, value)
-        if pair is None:
-            raise _mismatch(scope, operand, value, item)
-        value = pair[1]
-        if isinstance(value, Literal) and value.type is type_of(operand) and not is_null(value):
-            values.append(value)
+    low, high = (bind_scalar(node.args[side], scope) for side in ("low", "high"))
+    return Conjunction((compared(">=", operand, low, node, scope), compared("<=", operand, high, node, scope)))
+
+
+def _distinct(node: exp.Expr, scope: Columns) -> Expression:
+    """IS [NOT] DISTINCT FROM; of NULL it is a test for NULL."""
+    left, right = _both(node, scope)
+    if is_null(left) or is_null(right):
+        same: Expression = NullTest(left if is_null(right) else right)
+    else:
+        same = Not(call("is distinct from", (left, right), node, scope))
+    return same if isinstance(node, exp.NullSafeEQ) else Not(same)
+
+
+def _case(node: exp.Case, scope: Columns) -> Expression:
+    """Both forms of CASE: with conditions, and with values that are compared with one operand."""
+    subject = node.args.get("this")
+    operand = None if subject is None else bind_scalar(subject, scope)
+    conditions: list[Expression] = []
+    values: list[exp.Expr] = []
+    for branch in node.args["ifs"]:
+        if operand is None:
+            conditions.append(bind_predicate(branch.this, scope))
         else:
-            others.append(_comparison("=", operand, value))
-    if values and not is_null(operand):
-        others.insert(0, Membership(operand, tuple(values)))
-    elif values:
-        others.append(NULL)
-    return others[0] if len(others) == 1 else Disjunction(tuple(others))
+            conditions.append(compared("=", operand, bind_scalar(branch.this, scope), branch.this, scope))
+        values.append(branch.args["true"])
+    return _choice(conditions, values, node.args.get("default"), node, scope)
 
 
-def _compare(operator: str, left: exp.Expr, right: exp.Expr, node: exp.Expr, scope: Scope) -> Expression:
-    first, second = bind_scalar(left, scope), bind_scalar(right, scope)
-    pair = matched(first, second)
-    if pair is None:
-        literal = right if isinstance(second, Literal) else left
-        raise _mismatch(scope, first, second, literal if isinstance(first, Literal) or literal is right else node)
-    if operator not in ("=", "<>") and type_of(pair[0]) in (Type.STRING, Type.BOOL) and not any(map(is_null, pair)):
-        detail = f"Values of type {type_of(pair[0]).value} have no order here: compare them with = or <>."
-        raise scope.refuse(TypeMismatch, detail, node)
-    return _comparison(operator, *pair)
+def _if(node: exp.If, scope: Columns) -> Expression:
+    return _choice([bind_predicate(node.this, scope)], [node.args["true"]], node.args.get("false"), node, scope)
 
 
-def _comparison(operator: str, left: Expression, right: Expression) -> Expression:
-    """A comparison; with the constant NULL it is NULL."""
-    return NULL if is_null(left) or is_null(right) else Comparison(operator, left, right)
+def _choice(
+    conditions: Sequence[Expression],
+    values: Sequence[exp.Expr],
+    otherwise: exp.Expr | None,
+    node: exp.Expr,
+    scope: Columns,
+) -> Expression:
+    """A CASE whose values are brought to one type."""
+    if len(conditions) > _BRANCHES_MAX:
+        raise scope.refuse(PlanNotSupported, f"A CASE has at most {_BRANCHES_MAX} branches.", node)
+    places = [*values, *([otherwise] if otherwise is not None else [])]
+    made = [bind_scalar(value, scope) for value in places] + ([] if otherwise is not None else [NULL])
+    same = unified(made)
+    if same is None:
+        kinds = list(dict.fromkeys(type_of(value).value for value in made if not is_null(value)))
+        detail = f"The values of a CASE have one type, not {' and '.join(kinds)}."
+        raise scope.refuse(TypeMismatch, detail, node, *_like_the_first(made, places, scope))
+    return Case(tuple(zip(conditions, same[:-1], strict=True)), same[-1], type_of(same[0]))
 
 
-def _mismatch(scope: Scope, left: Expression, right: Expression, node: exp.Expr) -> Unanswerable:
-    kinds = type_of(left), type_of(right)
-    detail = f"Values of type {kinds[0].value} and {kinds[1].value} do not compare."
-    for kind in kinds:
-        if kind in _MOMENT_FORMS and Type.STRING in kinds:
-            detail = _MOMENT_FORMS[kind]
-    candidates: list[str] = []
-    place = scope.text.extent(node)
-    if isinstance(node, exp.Literal):
-        plain = str(node.this)
-        if node.args["is_string"] and number_literal(plain) is not None:
-            candidates.append(scope.text.replaced(place, plain))
-        elif not node.args["is_string"]:
-            candidates.append(scope.text.replaced(place, f"'{plain}'"))
-    return scope.refuse(TypeMismatch, detail, node, *candidates)
+def _like_the_first(made: Sequence[Expression], places: Sequence[exp.Expr], scope: Columns) -> list[str]:
+    """The text with every value of a CASE as text, and with NULL for those of another type than the first."""
+    first = next(type_of(value) for value in made if not is_null(value))
+    odd = [
+        place for value, place in zip(made, places, strict=False) if type_of(value) is not first and not is_null(value)
+    ]
+    candidates = []
+    for new in ("cast({} as varchar)", "null"):
+        sql = scope.text.sql
+        for place in sorted({scope.text.extent(item) for item in odd}, reverse=True):
+            sql = sql[: place[0]] + new.format(scope.text.text(place)) + sql[place[1] :]
+        candidates.append(sql)
+    return candidates
 
 
-def _moment(node: exp.Cast, scope: Scope) -> Literal:
-    """DATE '2024-01-31' and TIMESTAMP '2024-01-31 12:00:00'; no other cast."""
-    kind = _MOMENTS.get(node.args["to"].this)
-    inner = node.this
-    if kind is None or not isinstance(inner, exp.Literal) or not inner.args["is_string"]:
-        if isinstance(inner, exp.Column):
-            scope.column(inner)
-        detail = "Casts are not available; DATE '2024-01-31' and TIMESTAMP '2024-01-31 12:00:00' are."
-        bare = scope.text.replaced(_cast_extent(node, scope), scope.text.text(scope.text.extent(inner)))
-        raise scope.refuse(PlanNotSupported, detail, node, bare)
-    literal = as_type(Literal(str(inner.this), Type.STRING), kind)
-    if literal is None:
-        raise scope.refuse(TypeMismatch, _MOMENT_FORMS[kind], inner)
-    return literal
+def _sum(node: exp.Expr, scope: Columns) -> Expression:
+    """Arithmetic, of numbers, moments and intervals."""
+    left, right = node.this, node.args["expression"]
+    if isinstance(node, exp.Add | exp.Sub) and is_interval(right):
+        return shifted(bind_scalar(left, scope), right, isinstance(node, exp.Sub), scope, bind_scalar)
+    if isinstance(node, exp.Add) and is_interval(left):
+        return shifted(bind_scalar(right, scope), left, False, scope, bind_scalar)
+    return arithmetic(_ARITHMETIC[type(node)], *_both(node, scope), node, scope)
 
 
-def _cast_extent(node: exp.Cast, scope: Scope) -> tuple[int, int]:
-    """From the word CAST, or from the value of value::type, to the end of the type."""
-    start, end = scope.text.extent(node)
-    before = [token for token in scope.text.tokens if token.end < start]
-    after = [token for token in scope.text.tokens if token.start >= end]
-    if len(before) >= 2 and before[-2].text.lower().endswith("cast"):
-        closing = next((token for token in after if token.text == ")"), None)
-        return before[-2].start, closing.end + 1 if closing else end
-    if after and after[0].text == "::" and len(after) > 1:
-        return start, after[1].end + 1
-    return start, end
+def _function(node: exp.Expr, scope: Columns) -> Expression:
+    named = None if is_aggregate(node) else named_call(node)
+    if named is None:
+        raise not_a_row_value(node, scope)
+    if isinstance(node, _QUOTED_UNITS) and not _quoted_first(node, scope):
+        detail = "The unit is written in quotation marks, as in date_trunc('month', day)."
+        raise scope.refuse(PlanNotSupported, detail, node, *unit_quoted(node, scope), *first_column(node, scope))
+    arguments = named.arguments
+    if named.name in ("date_sub", "date_add") and len(arguments) == 2 and _spans(arguments[1]):
+        moment, span = arguments
+        assert isinstance(moment, exp.Expr)
+        assert isinstance(span, exp.Expr)
+        return shifted(bind_scalar(moment, scope), span, named.name == "date_sub", scope, bind_scalar)
+    operands = [
+        Literal(argument, Type.STRING) if isinstance(argument, str) else bind_scalar(argument, scope)
+        for argument in arguments
+    ]
+    if named.name == "date" and len(operands) == 1 and type_of(operands[0]) is Type.DATE:
+        return operands[0]
+    made = call(named.name, operands, node, scope)
+    return Not(made) if node.args.get("negate") else made
 
 
-def _number(node: exp.Expr, scope: Scope) -> _Number:
-    """A numeric expression with its range: integer results must provably stay within int64."""
-    if isinstance(node, exp.Paren):
-        return _number(node.this, scope)
-    if isinstance(node, exp.Literal) and not node.args["is_string"]:
-        literal = number_literal(str(node.this))
-        if literal is None:
-            raise scope.refuse(RangeTooWide, "Numbers have up to 40 digits, integers stay within 2^62.", node)
-        value = Fraction(literal.value or 0)
-        return _Number(literal, Range(value, value))
-    if isinstance(node, exp.Neg):
-        inner = _number(node.this, scope)
-        span = inner.range and Range(-inner.range.high, -inner.range.low)
-        return _Number(Negation(inner.expression, type_of(inner.expression)), span)
-    if type(node) in _ARITHMETIC:
-        return _arithmetic(_ARITHMETIC[type(node)], node, scope)
-    expression = bind_scalar(node, scope)
-    if is_null(expression):
-        return _Number(replace(NULL, type=Type.INT), None)
-    if not type_of(expression).is_number:
-        raise scope.refuse(TypeMismatch, f"A number is needed here, not a {type_of(expression).value}.", node)
-    if isinstance(expression, ColumnRef):
-        column = scope.table.column(expression.name)
-        return _Number(expression, column_range(column) if column else None)
-    raise scope.refuse(PlanNotSupported, "This cannot stand in arithmetic.", node)
+def _spans(argument: exp.Expr | str) -> bool:
+    return isinstance(argument, exp.Expr) and is_interval(argument)
 
 
-def _arithmetic(operator: str, node: exp.Expr, scope: Scope) -> _Number:
-    left, right = _number(node.this, scope), _number(node.expression, scope)
-    both_int = type_of(left.expression) is Type.INT and type_of(right.expression) is Type.INT
-    kind = Type.INT if both_int and operator != "/" else Type.FLOAT
-    span = combine(operator, left.range, right.range)
-    expression = Arithmetic(operator, left.expression, right.expression, kind)
-    if is_null(left.expression) or is_null(right.expression):
-        return _Number(Literal(None, kind), None)
-    if kind is Type.INT:
-        if span is None:
-            raise scope.refuse(BoundsMissing, "Integer arithmetic needs columns with declared bounds.", node)
-        if not span.fits_integer:
-            raise scope.refuse(RangeTooWide, "By the declared bounds this can leave the 64-bit integers.", node)
-    return _Number(expression, span)
+def _quoted_first(node: exp.Expr, scope: Columns) -> bool:
+    """Whether the first argument in the text is a text: the parser takes a column's name for the name of a unit, too."""
+    written = text_of(node, scope).partition("(")[2].lstrip()
+    return written.startswith("'")

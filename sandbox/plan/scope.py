@@ -1,14 +1,20 @@
-"""Names: which table a query is about, and which column an identifier means."""
+"""Names: which column of which entry of FROM an identifier means."""
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from sandbox.plan.spans import Text, span_of
+from sandbox.plan.binding import Binding
+from sandbox.plan.calls import CLOCK_DETAIL, CLOCKS
+from sandbox.plan.facts import Facts
+from sandbox.plan.naming import bare, name_of, quoted
+from sandbox.plan.nodes import Expression
+from sandbox.plan.sources import Field, Source
+from sandbox.plan.spans import Text
 from sandbox.plan.unanswerable import Unanswerable
-from sandbox.terms.dataset import Column, ColumnRole, Dataset, Table
+from sandbox.terms.dataset import ColumnRole
 from sandbox.terms.refusal import (
     ColumnWithheld,
     NotAnswerable,
@@ -18,130 +24,196 @@ from sandbox.terms.refusal import (
     UnknownTable,
 )
 
+_FEW = 6
+"""How many columns are named where a name is like none of them."""
 
-def name_of(identifier: exp.Identifier) -> str:
-    """The name an identifier means: lower case, unless it is quoted."""
-    name = str(identifier.this)
-    return name if identifier.args.get("quoted") else name.lower()
+_COMPARED = (exp.EQ, exp.NEQ, exp.Like, exp.ILike, exp.In, exp.GT, exp.GTE, exp.LT, exp.LTE)
 
-
-def quoted(name: str) -> str:
-    """A name as SQL text, in quotes where it needs them."""
-    return name if name.isidentifier() and name.isascii() and name.islower() else '"' + name.replace('"', '""') + '"'
+Hook = Callable[[exp.Expr], Expression | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scope:
-    """The table of a query and the name by which the query calls it."""
+    """The columns of a block's entries of FROM; see `scope_terms.Columns`.
 
-    text: Text
-    dataset: Dataset
-    table: Table
-    alias: str | None
+    `outer` is the block around a correlated subquery: a name that means nothing here is looked for there. `aliases` are
+    names that the select list has given so far: they come after the columns. `hook` gives other nodes a meaning.
+    """
+
+    binding: Binding
+    sources: list[Source]
+    noisy: bool = False
+    outer: "Scope | None" = None
+    aliases: dict[str, Expression] = field(default_factory=dict)
+    labels: dict[str, exp.Expr] = field(default_factory=dict)
+    """What the aliases of the select list stand for in the text: shown where one is used too early."""
+
+    hook: Hook | None = None
+
+    @property
+    def text(self) -> Text:
+        return self.binding.text
+
+    @property
+    def facts(self) -> Mapping[str, Facts]:
+        return self.binding.facts
 
     def refuse(self, kind: type[NotAnswerable], detail: str, node: exp.Expr, *candidates: str) -> Unanswerable:
-        """The refusal of `node`."""
-        return Unanswerable(kind(detail, span=self.text.span(node)), (*candidates, example(self.dataset, self.table)))
+        return self.binding.refuse(kind, detail, node, *candidates)
 
-    def column(self, node: exp.Column) -> Column:
-        """The usable column that `node` names.
+    def special(self, node: exp.Expr) -> Expression | None:
+        return self.hook(node) if self.hook is not None else None
+
+    @property
+    def unit_name(self) -> str | None:
+        several = len(self.sources) > 1
+        for source in self.sources:
+            for item in source.fields:
+                if item.is_unit and not item.optional:
+                    qualified = several and bool(source.called)
+                    return f"{quoted(source.called)}.{quoted(item.name)}" if qualified else quoted(item.name)
+        return None
+
+    def is_unit(self, node: exp.Expr) -> bool:
+        inner = bare(node)
+        if not isinstance(inner, exp.Column) or not isinstance(inner.this, exp.Identifier):
+            return False
+        found = self.matches(inner)
+        return len(found) == 1 and found[0][1].is_unit and not found[0][1].optional
+
+    def column(self, node: exp.Column) -> tuple[Expression, Facts]:
+        alias = self._alias(node)
+        if alias is not None:
+            return self.binding.use(alias, node), self.binding.known(alias)
+        found = self.find(node)[1]
+        if found.expression is None:
+            counted = f"count(distinct {self.text.text(self.text.extent(node))})"
+            instead = f"select {counted} as units from {self._from(node)}"  # noqa: S608 - shown, never run
+            detail = f"{found.name} identifies the unit: it can only be counted."
+            if found.optional:
+                detail = f"An outer join may leave {found.name} empty here: name that of the first table."
+            raise self.refuse(UnitColumnUse, detail, node, instead)
+        return self.binding.use(found.expression, node), self.binding.known(found.expression)
+
+    def find(self, node: exp.Column) -> tuple[Source, Field]:
+        """The entry of FROM and its column that `node` names: a value or the unit's identifier.
 
         Raises:
-            Unanswerable: UnknownColumn, ColumnWithheld, UnitColumnUse or UnknownTable.
+            Unanswerable: UnknownTable, UnknownColumn, ColumnWithheld, or a name that several entries have.
         """
-        column = self.any_column(node)
-        if column.role is ColumnRole.UNIT:
-            counted = f"count(distinct {quoted(column.name)})"
-            detail = f"{column.name} identifies the unit: it can only be counted."
-            unit_example = f"select {counted} as units from {quoted(self.dataset.name)}.{quoted(self.table.name)}"  # noqa: S608 - shown, never run
-            raise self.refuse(UnitColumnUse, detail, node, unit_example)
-        return column
-
-    def any_column(self, node: exp.Column) -> Column:
-        """The column that `node` names: a value or the unit."""
-        self._check_qualifier(node)
         if not isinstance(node.this, exp.Identifier):
             raise self.refuse(PlanNotSupported, "This is not the name of a column.", node)
-        name = name_of(node.this)
-        column = self.table.column(name)
-        if column is None:
-            usable = [item.name for item in self.table.columns if item.role is not ColumnRole.WITHHELD]
-            near = difflib.get_close_matches(name.lower(), usable, 3, 0.5)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            candidates = [self.text.replaced(self.text.extent(node.this), quoted(item)) for item in near]
-            raise self.refuse(UnknownColumn, f"{self.table.name} has no such column.{hint}", node.this, *candidates)
-        if column.role is ColumnRole.WITHHELD:
-            raise self.refuse(ColumnWithheld, f"The steward has withheld {column.name} from every query.", node)
-        return column
+        found = self.matches(node)
+        if not found:
+            raise self._unknown(node, node.this)
+        if len(found) > 1:
+            choices = [f"{quoted(source.called)}.{quoted(item.name)}" for source, item in found]
+            detail = f"Several tables of this query have such a column: write {' or '.join(choices[:3])}."
+            place = self.text.extent(node)
+            raise self.refuse(UnknownColumn, detail, node, *(self.text.replaced(place, new) for new in choices[:2]))
+        if found[0][1].role is ColumnRole.WITHHELD:
+            detail = f"The steward has withheld {found[0][1].name} from every query."
+            raise self.refuse(ColumnWithheld, detail, node)
+        return found[0]
 
-    def _check_qualifier(self, node: exp.Column) -> None:
+    def matches(self, node: exp.Column) -> list[tuple[Source, Field]]:
+        """What a name can mean here, else in the block around."""
+        if not isinstance(node.this, exp.Identifier):
+            return []
+        name, table = name_of(node.this), node.args.get("table")
+        found: list[tuple[Source, Field]] = []
+        for source in self.sources:
+            if table is not None and not self._called(source, node):
+                continue
+            if table is None and name in source.hidden:
+                continue
+            found += [(source, item) for item in source.named(name)]
+        if not found and self.outer is not None and not any(self._called(source, node) for source in self.sources):
+            return self.outer.matches(node)
+        return found
+
+    def knows(self, node: exp.Column) -> bool:
+        """Whether a name is one of this block's own."""
+        return any(source in self.sources for source, _ in self.matches(node))
+
+    def _called(self, source: Source, node: exp.Column) -> bool:
         table, dataset = node.args.get("table"), node.args.get("db")
-        if table is None:
-            return
-        here = self.alias or self.table.name
-        fits = isinstance(table, exp.Identifier) and name_of(table) == here
-        if dataset is not None:
-            named = isinstance(dataset, exp.Identifier) and name_of(dataset) == self.dataset.name
-            fits = fits and named and self.alias is None
-        if not fits:
-            bare = self.text.replaced(self.text.extent(node), self.text.text(self.text.extent(node.this)))
-            raise self.refuse(UnknownTable, f"The table of this query is called {here}.", node, bare)
+        if not isinstance(table, exp.Identifier) or name_of(table) != source.called:
+            return False
+        return dataset is None or (isinstance(dataset, exp.Identifier) and name_of(dataset) == source.dataset)
+
+    def _alias(self, node: exp.Column) -> Expression | None:
+        """What an alias of the select list stands for, where no column has the name."""
+        plain = node.args.get("table") is None and isinstance(node.this, exp.Identifier)
+        if not plain or name_of(node.this) not in self.aliases or self.matches(node):
+            return None
+        return self.aliases[name_of(node.this)]
+
+    def _from(self, node: exp.Column) -> str:
+        """The entry of FROM that has the column, as SQL text."""
+        source = self.matches(node)[0][0]
+        where = source.node
+        return self.text.text(self.text.extent(where)) if where is not None else quoted(source.called)
+
+    def _unknown(self, node: exp.Column, named: exp.Identifier) -> Unanswerable:
+        name = name_of(named)
+        here = [source for source in self.sources if node.args.get("table") is None or self._called(source, node)]
+        if not here:
+            callers = " and ".join(source.called for source in self.sources[:3])
+            bare_name = self.text.replaced(self.text.extent(node), self.text.text(self.text.extent(named)))
+            called = f"The table of this query is called {callers}."
+            if len(self.sources) > 1:
+                called = f"The tables of this query are called {callers}."
+            return self.refuse(UnknownTable, called, node, bare_name)
+        if name in CLOCKS and node.args.get("table") is None:
+            place = self.text.extent(node)
+            return self.refuse(PlanNotSupported, CLOCK_DETAIL, node, self.text.replaced(place, "date '2024-01-31'"))
+        usable = [item.name for source in here for item in source.fields if item.role is not ColumnRole.WITHHELD]
+        near = difflib.get_close_matches(name.lower(), [*usable, *self._labels(node)], 3, 0.5)
+        hint = f" Did you mean {near[0]}?" if near else _listed(usable)
+        place = self.text.extent(named)
+        candidates = [self.text.replaced(place, quoted(item)) for item in near]
+        meant = meant_text(node, named)
+        if meant is not None:
+            hint, candidates = " A text stands in single quotes.", [self.text.replaced(self.text.extent(node), meant)]
+        elif not near and len(usable) <= _FEW:
+            candidates = [self.text.replaced(place, quoted(item)) for item in usable]
+        if name in self.labels and node.args.get("table") is None:
+            label = self.text.text(self.text.extent(self.labels[name]))
+            candidates.insert(0, self.text.replaced(self.text.extent(node), f"({label})"))
+            hint = " WHERE does not see the names that the select list gives."
+        called = here[0].called or "The query in FROM"
+        detail = (
+            f"{called} has no such column.{hint}"
+            if len(here) == 1
+            else f"No table of this query has such a column.{hint}"
+        )
+        return self.refuse(UnknownColumn, detail, named, *candidates)
+
+    def _labels(self, node: exp.Column) -> list[str]:
+        """Names of the select list that a name outside WHERE and of no table can mean."""
+        if node.args.get("table") is not None or node.find_ancestor(exp.Where, exp.Join) is not None:
+            return []
+        return list(self.labels)
 
 
-def resolve(table: exp.Table, datasets: Mapping[str, Dataset], text: Text) -> Scope:
-    """The table that FROM names.
-
-    Raises:
-        Unanswerable: UnknownTable, the same whether it does not exist or is not visible to the caller.
-    """
-    dataset_part, alias = table.args.get("db"), table.args.get("alias")
-    if not isinstance(table.this, exp.Identifier):
-        raise Unanswerable(PlanNotSupported("FROM names a table, nothing else.", span=text.span(table)))
-    called = name_of(alias.this) if isinstance(alias, exp.TableAlias) and alias.this is not None else None
-    name = name_of(table.this)
-    wanted = name_of(dataset_part) if isinstance(dataset_part, exp.Identifier) else None
-    found = [
-        (dataset, item)
-        for dataset in datasets.values()
-        if wanted in (None, dataset.name) and (item := dataset.table(name)) is not None
-    ]
-    if len(found) == 1:
-        return Scope(text, *found[0], called)
-    place = _named(table, text)
-    if found:
-        found.sort(key=lambda pair: pair[0].name)
-        choices = [f"{quoted(dataset.name)}.{quoted(item.name)}" for dataset, item in found]
-        detail = f"Several datasets have a table {name}: write one of {', '.join(choices[:5])}."
-    else:
-        full = f"{wanted}.{name}" if wanted else name
-        known = {
-            f"{item.name}.{part.name}": f"{quoted(item.name)}.{quoted(part.name)}" for item, part in _all(datasets)
-        }
-        near = difflib.get_close_matches(full, known, 3, 0.5)
-        if not near and wanted is None:
-            near = [label for label in known if difflib.get_close_matches(name, [label.partition(".")[2]], 1)][:3]
-        choices = [known[label] for label in near]
-        hint = f" Did you mean {near[0]}?" if near else ""
-        detail = f"There is no such table, or you hold no grant for it.{hint}"
-    refusal = UnknownTable(detail, span=span_of(text.sql, *place))
-    raise Unanswerable(refusal, tuple(text.replaced(place, choice) for choice in choices))
+def meant_text(node: exp.Column, named: exp.Identifier) -> str | None:
+    """The text that an unknown name is where it is compared with something: "F" and F for 'F'; None elsewhere."""
+    name = str(named.this)
+    parent = node.parent
+    if not isinstance(parent, _COMPARED) or node is parent.this or node.args.get("table") is not None:
+        return None
+    if isinstance(parent.this, exp.Literal):
+        return None
+    bare_name = name.strip("‘’“”´`")
+    if not named.args.get("quoted") and bare_name == name and not name.isupper():
+        return None
+    return "'" + bare_name.replace("'", "''") + "'"
 
 
-def example(dataset: Dataset, table: Table) -> str:
-    """A query about this table that is always answerable: counts by its first public keys, if any."""
-    source = f"{quoted(dataset.name)}.{quoted(table.name)}"
-    key = next((column.name for column in table.columns if column.keys and column.role is ColumnRole.VALUE), None)
-    if key is None:
-        return f"select count(*) as n from {source}"  # noqa: S608 - shown, never run
-    return f"select {quoted(key)}, count(*) as n from {source} group by {quoted(key)}"  # noqa: S608 - shown, never run
-
-
-def _all(datasets: Mapping[str, Dataset]) -> list[tuple[Dataset, Table]]:
-    return [(dataset, table) for dataset in datasets.values() for table in dataset.tables]
-
-
-def _named(table: exp.Table, text: Text) -> tuple[int, int]:
-    """Offsets of dataset.table without the alias."""
-    parts = [part for part in (table.args.get("db"), table.this) if isinstance(part, exp.Identifier)]
-    extents = [text.extent(part) for part in parts]
-    return min(start for start, _ in extents), max(end for _, end in extents)
+def _listed(usable: list[str]) -> str:
+    """The columns that there are, as far as they are few."""
+    if not usable:
+        return ""
+    more = " and others" if len(usable) > _FEW else ""
+    return f" Its columns are {', '.join(usable[:_FEW])}{more}."

@@ -1,163 +1,138 @@
 """Whether a plan that came from outside is one that the binder could have made: types, order, references, sizes."""
 
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from sandbox.plan.literals import LARGEST
-from sandbox.plan.nodes import (
-    Arithmetic,
-    ColumnRef,
-    Comparison,
-    Conjunction,
-    CountOutput,
-    CountRows,
-    CountUnits,
-    CountValues,
-    Disjunction,
-    Expression,
-    KeyOutput,
-    Literal,
-    MeanOutput,
-    Membership,
-    Negation,
-    Not,
-    NullTest,
-    Plan,
-    SumOutput,
-    SumValues,
-    type_of,
-)
-from sandbox.plan.rewrite import TRUE, normalise
+from sandbox.plan.expressions import children
+from sandbox.plan.measurement import GroupKey, Measurement
+from sandbox.plan.nodes import ColumnRef, Expression, Literal, type_of
+from sandbox.plan.primitives import CountDistinct, CountRows, CountUnits, CountValues, Primitive, SumValues, TreeCounts
+from sandbox.plan.query import Plan
+from sandbox.plan.relations import columns_of, expressions_of, is_public, rows_per_unit, scans_of, sources_of, streamed
+from sandbox.plan.rewrite import normalise
+from sandbox.plan.soundness_answers import check_answer_table
+from sandbox.plan.soundness_expressions import check_types
+from sandbox.plan.soundness_relations import check_relation, nodes_in
 from sandbox.terms.dataset import Type
-from sandbox.terms.moments import days
+from sandbox.terms.moments import days, microseconds
 
-_VALUE_TYPES: dict[Type, type] = {
-    Type.INT: int,
-    Type.FLOAT: Fraction,
-    Type.STRING: str,
-    Type.BOOL: bool,
-    Type.DATE: int,
-    Type.TIMESTAMP: int,
-}
-_ORDERED = {"<", "<=", ">", ">="}
-_SIZE_MAX = 2**62
-_GROUPS_MAX = 100_000
+GROUPS_MAX = 100_000
+MEASUREMENTS_MAX = 16
+RELATIONS_MAX = 64
+SIZE_MAX = 2**62
+KEY_LENGTH_MAX = 1_000
+CELLS_MAX = 2**27
+"""Integers in one measurement with public keys."""
 
 
-def check_plan(plan: Plan) -> None:
-    """Types of all expressions, their normal form, references of the outputs, order of the keys, and sizes.
-
-    Raises:
-        ValueError: the plan is not sound.
-    """
-    expressions = [plan.where] if plan.where is not None else []
-    _require(not expressions or (type_of(expressions[0]) is Type.BOOL and expressions[0] != TRUE), "the filter")
-    _require(1 <= plan.rows_max <= 10**11, "the table's size")
-    _require(len(set(plan.primitives)) == len(plan.primitives), "equal measurements are made once")
-    for primitive in plan.primitives:
-        if isinstance(primitive, CountValues | SumValues):
-            expressions.append(primitive.operand)
-        if isinstance(primitive, SumValues):
-            _require(type_of(primitive.operand).is_number, "only numbers are summed")
-            _require(primitive.low <= primitive.high, "the range of a sum")
-            _require(primitive.magnitude * plan.rows_max < _SIZE_MAX, "a sum that can overflow")
-            step = primitive.granularity
-            _require(type_of(primitive.operand) is not Type.INT or step == 1, "the step of an integer sum")
-    for expression in expressions:
-        check_types(expression)
-        _require(normalise(expression) == expression, "an expression is not in normal form")
-    _check_keys(plan)
-    _check_outputs(plan)
-
-
-def _require(holds: bool, what: str) -> None:
+def require(holds: bool, what: str) -> None:
+    """Raises ValueError where a plan is not sound."""
     if not holds:
         raise ValueError(f"not a sound plan: {what}")
 
 
-def _check_keys(plan: Plan) -> None:
-    _require(len({key.column for key in plan.keys}) == len(plan.keys), "each key once")
-    _require(plan.groups <= _GROUPS_MAX, "too many groups")
-    for key in plan.keys:
-        _require(bool(key.values) and key.type not in (Type.FLOAT, Type.TIMESTAMP), "a key without values")
-        listed = list(key.values)
-        _require(listed == sorted(set(listed)), "key values in order, each once")
-        _require(key.type is not Type.DATE or all(days(str(item)) is not None for item in listed), "a date key")
-    _require(plan.bounds.groups <= plan.groups, "more groups than there are")
-
-
-def _check_outputs(plan: Plan) -> None:
-    _require(len({output.name for output in plan.outputs}) == len(plan.outputs), "names of outputs differ")
-    used: set[int] = set()
-    for output in plan.outputs:
-        _require(1 <= len(output.name) <= 63, "the name of an output")
-        match output:
-            case KeyOutput(_, key):
-                _require(0 <= key < len(plan.keys), "a key that is not there")
-            case CountOutput(_, count):
-                used.add(count)
-                _require(_is(plan, count, CountRows | CountUnits | CountValues), "a count of something else")
-            case SumOutput(_, total, kind):
-                used.add(total)
-                _require(_is(plan, total, SumValues), "a sum of something else")
-                summed = plan.primitives[total]
-                _require(isinstance(summed, SumValues) and summed.center == 0, "a sum is not centred")
-                _require(isinstance(summed, SumValues) and type_of(summed.operand) is kind, "the type of a sum")
-            case MeanOutput(_, total, count):
-                used |= {total, count}
-                _require(_is(plan, total, SumValues) and _is(plan, count, CountRows | CountValues), "a mean")
-                summed, counted = plan.primitives[total], plan.primitives[count]
-                operand = summed.operand if isinstance(summed, SumValues) else None
-                constant = isinstance(operand, Literal) and isinstance(counted, CountRows)
-                same = isinstance(counted, CountValues) and counted.operand == operand
-                _require(same or constant, "the count of a mean")
-    _require(used == set(range(len(plan.primitives))), "every measurement is used")
-
-
-def _is(plan: Plan, number: int, kind: object) -> bool:
-    return 0 <= number < len(plan.primitives) and isinstance(plan.primitives[number], kind)  # type: ignore[arg-type]
-
-
-def check_types(expression: Expression) -> None:
-    """Whether every node has operands of types it takes.
+def check_plan(plan: Plan) -> None:
+    """Relations, keys, primitives and the answer made from them: types, normal form, references, sizes.
 
     Raises:
-        ValueError: it does not.
+        ValueError: the plan is not sound.
     """
-    match expression:
-        case ColumnRef(name):
-            _require(bool(name), "a column's name")
-        case Literal(value, kind):
-            exact = value is None or (type(value) is _VALUE_TYPES[kind])
-            _require(exact, "a constant's type")
-            limit = LARGEST if kind is Type.FLOAT else Fraction(_SIZE_MAX)
-            _require(not isinstance(value, int | Fraction) or abs(Fraction(value)) <= limit, "a constant's size")
-        case Negation(operand, kind):
-            check_types(operand)
-            _require(kind.is_number and type_of(operand) is kind, "minus something")
-        case Arithmetic(sign, left, right, kind):
-            check_types(left)
-            check_types(right)
-            sides = {type_of(left), type_of(right)}
-            _require(sign in "+-*/" and len(sign) == 1 and all(side.is_number for side in sides), "arithmetic")
-            _require(kind is (Type.INT if sides == {Type.INT} and sign != "/" else Type.FLOAT), "arithmetic's type")
-        case Comparison(sign, left, right):
-            check_types(left)
-            check_types(right)
-            one, other = type_of(left), type_of(right)
-            _require(one is other or (one.is_number and other.is_number), "a comparison")
-            _require(sign in ("=", "<>") or (sign in _ORDERED and one not in (Type.STRING, Type.BOOL)), "an order")
-        case Membership(operand, values):
-            check_types(operand)
-            for item in values:
-                check_types(item)
-                _require(item.type is type_of(operand) and item.value is not None, "a listed value")
-        case NullTest(operand):
-            check_types(operand)
-        case Not(operand):
-            check_types(operand)
-            _require(type_of(operand) is Type.BOOL, "NOT of something")
-        case Conjunction(operands) | Disjunction(operands):
-            _require(len(operands) >= 2, "AND and OR join two or more")
-            for part in operands:
-                check_types(part)
-                _require(type_of(part) is Type.BOOL, "AND and OR of conditions")
+    require(bool(plan.unit_space), "no unit space")
+    require(len(plan.measurements) <= MEASUREMENTS_MAX, "too many measurements")
+    require(len(set(plan.measurements)) == len(plan.measurements), "equal measurements are made once")
+    require(sum(nodes_in(item.relation) for item in plan.measurements) <= RELATIONS_MAX, "too many relations")
+    for measurement in plan.measurements:
+        _check_measurement(measurement)
+    check_answer_table(plan)
+    require(all(1 <= len(name) <= 63 for name in plan.columns), "the name of an output")
+
+
+def normal(expressions: Iterable[Expression], columns: Mapping[str, Type]) -> None:
+    """Raises ValueError where an expression is not well typed over `columns`, or not in normal form."""
+    for expression in expressions:
+        check_types(expression, columns)
+        require(normalise(expression) == expression, "an expression is not in normal form")
+
+
+def _check_measurement(measurement: Measurement) -> None:
+    relation, bounds = measurement.relation, measurement.bounds
+    check_relation(relation)
+    require(not is_public(relation), "a public table is measured")
+    columns = columns_of(relation)
+    normal(measurement.expressions, columns)
+    require(len(set(measurement.primitives)) == len(measurement.primitives), "equal primitives are measured once")
+    _check_keys(measurement.keys)
+    require(measurement.selected or measurement.groups <= GROUPS_MAX, "too many groups")
+    require(measurement.selected or measurement.groups * sum(measurement.widths) <= CELLS_MAX, "too many cells")
+    require(bounds.groups <= measurement.groups, "more groups than there are")
+    require(streamed(relation) or bounds.rows <= rows_per_unit(relation), "more rows than a unit has")
+    read = {name for expression in measurement.expressions for name in names_in(expression)} | _read_below(measurement)
+    stored = {scan.prefix + name for scan in scans_of(relation) for name, _ in scan.columns}
+    require(stored <= read, "a column that is not read")
+    for primitive in measurement.primitives:
+        _check_primitive(primitive, measurement)
+
+
+def _read_below(measurement: Measurement) -> set[str]:
+    found: set[str] = set()
+    waiting = [measurement.relation]
+    while waiting:
+        relation = waiting.pop()
+        found |= {name for expression in expressions_of(relation) for name in names_in(expression)}
+        waiting += sources_of(relation)
+    return found
+
+
+def names_in(expression: Expression) -> set[str]:
+    """The columns that an expression reads."""
+    found: set[str] = set()
+    waiting = [expression]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, ColumnRef):
+            found.add(item.name)
+        waiting += children(item)
+    return found
+
+
+def _check_keys(keys: tuple[GroupKey, ...]) -> None:
+    require(len({key.operand for key in keys}) == len(keys), "each key once")
+    for key in keys:
+        require(key.type is type_of(key.operand), "the type of a key")
+        require(0 <= key.max_length <= KEY_LENGTH_MAX, "the length of a key")
+        require(key.values is not None or (key.type is Type.STRING) == (key.max_length > 0), "the length of a key")
+        if key.values is None:
+            require(key.type not in (Type.FLOAT, Type.TIMESTAMP), "the type of a private key")
+            continue
+        require(bool(key.values) and key.type is not Type.FLOAT and key.max_length == 0, "a key without values")
+        listed = list(key.values)
+        kind = {Type.INT: int, Type.BOOL: bool}.get(key.type, str)
+        require(all(type(item) is kind for item in listed), "the type of a key's values")
+        require(listed == sorted(set(listed)), "key values in order, each once")
+        require(key.type is not Type.DATE or all(days(str(item)) is not None for item in listed), "a date key")
+        moments = key.type is not Type.TIMESTAMP or all(microseconds(str(item)) is not None for item in listed)
+        require(moments, "a timestamp key")
+
+
+def _check_primitive(primitive: Primitive, measurement: Measurement) -> None:
+    rows = measurement.rows_max
+    match primitive:
+        case CountRows() | CountUnits(None) | CountValues():
+            require(rows < SIZE_MAX, "a count that can overflow")
+        case CountUnits(condition):
+            require(condition is not None and type_of(condition) is Type.BOOL, "the condition of a count")
+            require(not isinstance(condition, Literal), "a condition that is constant")
+        case SumValues():
+            require(type_of(primitive.operand).is_number, "only numbers are summed")
+            require(primitive.low <= primitive.high, "the range of a sum")
+            require(primitive.magnitude * rows < SIZE_MAX, "a sum that can overflow")
+            require(type_of(primitive.operand) is not Type.INT or primitive.granularity == 1, "an integer sum's step")
+        case CountDistinct(operand, values):
+            require(values <= measurement.bounds.rows, "more distinct values than rows")
+            require(not isinstance(operand, Literal), "distinct values of a constant")
+        case TreeCounts(operand, low, step):
+            kind = type_of(operand)
+            require(kind not in (Type.STRING, Type.BOOL), "a tree over something without an order")
+            whole = kind is Type.FLOAT or (low.denominator == 1 and step.denominator == 1)
+            require(whole, "the steps of a tree over whole numbers")
+            require(abs(low) + step * primitive.leaves < Fraction(10) ** 300, "the range of a tree")

@@ -1,5 +1,6 @@
 """Places in the query text: of offsets, of tree nodes, of clauses; and the text with a place changed."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,11 +24,21 @@ _CLAUSES = {
     TokenType.FETCH,
     TokenType.FOR,
     TokenType.TABLE_SAMPLE,
-    TokenType.USING,
+    TokenType.UNION,
+    TokenType.EXCEPT,
+    TokenType.INTERSECT,
     TokenType.SEMICOLON,
 }
 
 _CALLS = (exp.Func, exp.Rollup, exp.Cube, exp.GroupingSets)
+
+
+def _start(token: Token) -> int:
+    return token.start
+
+
+def _end(token: Token) -> int:
+    return token.end
 
 
 def span_of(sql: str, start: int, end: int) -> Span:
@@ -60,6 +71,10 @@ class Text:
         """The span of a node."""
         return span_of(self.sql, *self.extent(node))
 
+    def span_at(self, start: int, end: int) -> Span:
+        """The span of the offsets [start, end)."""
+        return span_of(self.sql, start, end)
+
     def replaced(self, place: tuple[int, int], new: str) -> str:
         """The text with [start, end) replaced."""
         return self.sql[: place[0]] + new + self.sql[place[1] :]
@@ -68,19 +83,33 @@ class Text:
         """The text of [start, end)."""
         return self.sql[place[0] : place[1]]
 
-    def clause(self, *kinds: TokenType) -> tuple[int, int] | None:
-        """The extent of the first clause outside brackets that begins with one of `kinds`, or None."""
+    def clause(self, *kinds: TokenType, within: exp.Expr | None = None) -> tuple[int, int] | None:
+        """The extent of the first clause outside brackets that begins with one of `kinds`, or None.
+
+        With `within`, a query in the text, the clause is its own.
+        """
         start: int | None = None
         end = 0
         depth = 0
+        begin = 0 if within is None or within.parent is None else self.extent(within)[0]
         for token in self.tokens:
+            if token.start < begin:
+                continue
+            if token.token_type is TokenType.R_PAREN and depth == 0:
+                break
             depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
-            if start is not None and depth == 0 and token.token_type in _CLAUSES:
+            if start is not None and depth == 0 and token.token_type in _CLAUSES and token.start > start:
                 break
             if start is None and depth == 0 and token.token_type in kinds:
                 start = token.start
             end = token.end + 1
         return None if start is None else (start, end)
+
+    def word(self, query: exp.Expr, kind: TokenType) -> tuple[int, int] | None:
+        """The extent of the first token of this kind in a query, or None."""
+        start = (self.clause(TokenType.SELECT, within=query) or (0, 0))[0]
+        found = (token for token in self.tokens if token.start >= start and token.token_type is kind)
+        return next(((token.start, token.end + 1) for token in found), None)
 
     def keyword(self, *kinds: TokenType) -> tuple[int, int] | None:
         """The extent of the first token outside brackets of one of `kinds`, or None."""
@@ -96,8 +125,9 @@ class Text:
         return f"{self.sql[: place[0]].rstrip()} {self.sql[place[1] :].lstrip()}".strip()
 
     def _widen(self, node: exp.Expr, start: int, end: int) -> tuple[int, int]:
-        first = next((number for number, token in enumerate(self.tokens) if token.start >= start), 0)
-        last = next((number for number, token in enumerate(self.tokens) if token.end + 1 >= end), first)
+        first = bisect_left(self.tokens, start, key=_start) % len(self.tokens)
+        last = bisect_left(self.tokens, end - 1, key=_end)
+        last = last if last < len(self.tokens) else first
         if isinstance(node, _CALLS) and "start" not in node.meta and not isinstance(node, exp.Case):
             first = self._function_name(first)
         elif isinstance(node, exp.Case):

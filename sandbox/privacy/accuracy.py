@@ -11,9 +11,22 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import Any
 
-from sandbox.plan.nodes import CountOutput, KeyOutput, MeanOutput, Plan, SumOutput, SumValues
+from sandbox.plan.answers import CountOutput, MeanOutput, SumOutput
+from sandbox.plan.lineage import Lineage, Passed, Scaled, lineage, summed, vector_of
+from sandbox.plan.primitives import SumValues
+from sandbox.plan.query import Plan
 from sandbox.privacy.measurement import MeasurementSpec
-from sandbox.terms.answer import AnswerColumn, CountColumn, KeyColumn, MeanColumn, Noise, SumColumn
+from sandbox.terms.answer import (
+    Answer,
+    AnswerColumn,
+    ComputedColumn,
+    CountColumn,
+    KeyColumn,
+    MeanColumn,
+    Noise,
+    SumColumn,
+)
+from sandbox.terms.cells import double
 from sandbox.terms.loss import Mode
 
 GROUP_SIZES = (100, 1_000, 10_000)
@@ -42,13 +55,30 @@ def half_width(noise: Noise, level: float) -> float:
     raise ValueError("unknown mechanism")
 
 
+def has_interval(column: AnswerColumn) -> bool:
+    """Whether bounds around the column's numbers are known: not of keys, nor of most of what was computed from noise."""
+    match column:
+        case KeyColumn():
+            return False
+        case ComputedColumn():
+            return column.noise is not None and None not in column.values
+        case _:
+            return True
+
+
+def intervals(answer: Answer, level: float) -> dict[str, tuple[tuple[float, float], ...]]:
+    """Of every column that has intervals, by name: see `interval`."""
+    return {column.name: interval(column, level) for column in answer.columns if has_interval(column)}
+
+
 def interval(column: AnswerColumn, level: float) -> tuple[tuple[float, float], ...]:
     """For each row, bounds that cover the value without noise with chance `level` or more.
 
     A mean's bounds are the worst ratio of its two parts, each covered at (1 + level) / 2, kept within the value's bounds.
+    A computed value's are those of the one noisy integer it follows.
 
     Raises:
-        ValueError: keys carry no noise.
+        ValueError: keys carry no noise, and of other computed values nobody knows it: no interval rather than a wrong one.
     """
     match column:
         case KeyColumn():
@@ -60,47 +90,53 @@ def interval(column: AnswerColumn, level: float) -> tuple[tuple[float, float], .
             reach = half_width(column.noise, level)
             step = column.granularity
             return tuple(
-                (float((integer - Fraction(reach)) * step), float((integer + Fraction(reach)) * step))
+                (double((integer - Fraction(reach)) * step), double((integer + Fraction(reach)) * step))
                 for integer in column.integers
             )
         case MeanColumn():
             return _mean_intervals(column, level)
+        case ComputedColumn():
+            return _computed_intervals(column, level)
 
 
 def expected_error(plan: Plan, spec: MeasurementSpec, level: float) -> list[dict[str, Any]]:
     """What to expect of each output column before asking; it depends on the plan and the spec alone.
 
-    Each item has "column", "half_width" and "per". A count's or sum's half width is a float, per "group". A mean's depends
-    on how many values its group has: a dict from number of values to half width, per "values". Keys have None and None.
+    Each item has "column", "half_width" and "per". The half width of a count, a sum, or a multiple of one is a float, per
+    "group". A mean's depends on how many values its group has: a dict from number of values to half width, per "values".
+    Keys, and columns whose error has no simple formula (quantiles, spreads, ratios), have None and None.
     """
-    return [_expected(output, plan, spec, level) for output in plan.outputs]
+    return [_expected(name, origin, plan, spec, level) for name, origin in lineage(plan).items()]
 
 
 def noise_of(spec: MeasurementSpec, primitive: int) -> Noise:
-    """The noise of primitive number `primitive`, as an answer states it."""
+    """The noise of primitive number `primitive` of the plan, as an answer states it."""
     return Noise(GAUSSIAN if spec.mode is Mode.ZCDP else LAPLACE, spec.vectors[primitive].scale)
 
 
-def _expected(
-    output: KeyOutput | CountOutput | SumOutput | MeanOutput, plan: Plan, spec: MeasurementSpec, level: float
-) -> dict[str, Any]:
+def _expected(name: str, origin: Lineage, plan: Plan, spec: MeasurementSpec, level: float) -> dict[str, Any]:
     width: float | dict[int, float] | None = None
     per: str | None = None
-    match output:
-        case KeyOutput():
-            pass
-        case CountOutput():
-            width, per = half_width(noise_of(spec, output.count), level), "group"
-        case SumOutput():
-            step = float(_total(plan, output.total).granularity)
-            width, per = half_width(noise_of(spec, output.total), level) * step, "group"
-        case MeanOutput():
-            total, each = _total(plan, output.total), (1 + level) / 2
-            parts = _Parts(
-                half_width(noise_of(spec, output.total), each), half_width(noise_of(spec, output.count), each), total
-            )
+
+    def reach(measurement: int, primitive: int, each: float) -> float:
+        return half_width(noise_of(spec, vector_of(plan, measurement, primitive)), each)
+
+    match origin:
+        case Passed(_, number, CountOutput(_, count)):
+            width, per = reach(number, count, level), "group"
+        case Passed(_, number, SumOutput(_, total)):
+            step = double(summed(plan.measurements[number], total).granularity)
+            width, per = reach(number, total, level) * step, "group"
+        case Passed(_, number, MeanOutput(_, total, count)):
+            each = (1 + level) / 2
+            values = summed(plan.measurements[number], total)
+            parts = _Parts(reach(number, total, each), reach(number, count, each), values)
             width, per = {size: parts.half_width(size) for size in GROUP_SIZES}, "values"
-    return {"column": output.name, "half_width": width, "per": per}
+        case Scaled(number, vector, step):
+            width, per = reach(number, vector, level) * double(step), "group"
+        case _:
+            pass
+    return {"column": name, "half_width": width, "per": per}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +149,20 @@ class _Parts:
 
     def half_width(self, size: int) -> float:
         """|T'/C' - T/C| <= (|e1| + |T/C|·|e2|) / C' for a group of `size` values; never more than the whole range."""
-        whole = float(self.values.high - self.values.low)
+        whole = double(self.values.high - self.values.low)
         least = size - self.count
         if least < 1:
             return whole
-        return min(whole, (self.total + self.values.magnitude * self.count) / least * float(self.values.granularity))
+        return min(whole, (self.total + self.values.magnitude * self.count) / least * double(self.values.granularity))
 
 
-def _total(plan: Plan, number: int) -> SumValues:
-    primitive = plan.primitives[number]
-    if not isinstance(primitive, SumValues):
-        raise TypeError("the output's total is not a sum")
-    return primitive
+def _computed_intervals(column: ComputedColumn, level: float) -> tuple[tuple[float, float], ...]:
+    numbers = column.numbers()
+    if column.noise is None or None in numbers:
+        raise ValueError("a computed column without known intervals")
+    reach = Fraction(half_width(column.noise, level)) * column.step
+    exact = [Fraction(number) for number in numbers if isinstance(number, int | float)]
+    return tuple((double(number - reach), double(number + reach)) for number in exact)
 
 
 def _mean_intervals(column: MeanColumn, level: float) -> tuple[tuple[float, float], ...]:
@@ -133,7 +171,7 @@ def _mean_intervals(column: MeanColumn, level: float) -> tuple[tuple[float, floa
     count_reach = int(half_width(column.count_noise, each))
 
     def shown(ratio: Fraction) -> float:
-        return float(min(max(column.center + column.granularity * ratio, column.low), column.high))
+        return double(min(max(column.center + column.granularity * ratio, column.low), column.high))
 
     found = []
     for total, count in zip(column.totals, column.counts, strict=True):

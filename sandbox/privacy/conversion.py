@@ -107,6 +107,15 @@ def request_loss(space: UnitSpace, epsilon: Fraction) -> Loss:
     return Loss(space.mode, units)
 
 
+SELECTIONS = 100
+"""Questions by private keys that the δ kept for key selection pays for."""
+
+
+def selection_delta(space: UnitSpace) -> int:
+    """The δ, in its units, of one question by private keys; 0 where the space keeps none."""
+    return math.floor(space.delta_selection * DELTA_UNITS / SELECTIONS)
+
+
 def _best_order(slope: Callable[[float, float], float]) -> float:
     """α - 1 where `slope(α, α - 1)`, negative then positive, changes sign: bisection over its logarithm."""
     low, high = -_SEARCH, _SEARCH

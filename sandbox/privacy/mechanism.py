@@ -3,17 +3,20 @@
 zCDP: discrete Gaussian with σ² >= S / (2ρ) for squared L2 sensitivity S (Canonne, Kamath, Steinke 2020, Theorem 4).
 Pure: discrete Laplace with b >= S / ε for L1 sensitivity S. Scales are doubles, rounded up. Costs are computed back from
 the double and carry a relative slack of 2^-40, so that OpenDP's privacy map, which rounds every step up, stays within
-them: the engine compares the two before it draws.
+them: the engine compares the two before it draws. Which groups of private keys show is in `selection`.
 """
 
 import math
 from fractions import Fraction
 
-from sandbox.plan.nodes import Plan
+from sandbox.plan.measurement import Measurement
+from sandbox.plan.primitives import Primitive
+from sandbox.plan.query import Plan
 from sandbox.privacy.measurement import MeasurementSpec, NoisyVector
+from sandbox.privacy.selection import THRESHOLD_LIMIT, exposed_groups, keeps, threshold
 from sandbox.privacy.sensitivity import effective_bounds, magnitude, sensitivity
 from sandbox.terms.loss import UNITS, Mode
-from sandbox.terms.refusal import LossTooSmall, RangeTooWide
+from sandbox.terms.refusal import KeysNotPublic, LossTooSmall, RangeTooWide
 
 SLACK = 1 + Fraction(1, 2**40)
 
@@ -24,27 +27,44 @@ NOISE_REACH = 64
 """Noise beyond this many scales has a chance below 2·e^-64."""
 
 
-def measurement_spec(plan: Plan, mode: Mode, units: int) -> MeasurementSpec:
-    """Split `units` of loss evenly over the plan's primitives and choose the noise of each.
+def measurement_spec(plan: Plan, mode: Mode, units: int, delta: int = 0) -> MeasurementSpec:
+    """Split `units` of loss evenly over the plan's primitives and `delta` over its selected measurements, and choose the
+    noise of each primitive and the thresholds.
 
-    The spec costs no more than `units`.
+    The spec costs no more than `units` and `delta`.
 
     Raises:
-        LossTooSmall: not one unit for each primitive.
+        KeysNotPublic: private keys where no δ may be spent on them.
+        LossTooSmall: not one unit for each primitive, or for each selection.
         RangeTooWide: a noisy sum could leave int64 at the declared sizes.
     """
-    share = units // len(plan.primitives)
-    if share < 1:
+    selections = sum(measurement.selected for measurement in plan.measurements)
+    if selections and (mode is Mode.PURE or delta < 1):
+        raise KeysNotPublic
+    share, each = units // len(plan.primitives), delta // selections if selections else 0
+    if share < 1 or (selections and each < 1):
         raise LossTooSmall("The asked-for loss, split over the parts of the query, is less than the ledger counts.")
-    bounds = effective_bounds(plan)
-    vectors = []
-    for primitive in plan.primitives:
-        size = sensitivity(primitive, bounds, mode)
-        scale = noise_scale(size, mode, share)
-        if not _in_range(plan.rows_max * magnitude(primitive), scale):
-            raise RangeTooWide
-        vectors.append(NoisyVector(size, scale.hex(), noise_cost(size, mode, scale)))
+    vectors: list[NoisyVector] = []
+    for measurement in plan.measurements:
+        found = [_vector(measurement, primitive, mode, share) for primitive in measurement.primitives]
+        if measurement.selected:
+            found[0] = _selecting(measurement, found[0], mode, each)
+        vectors += found
     return MeasurementSpec(mode, tuple(vectors))
+
+
+def _vector(measurement: Measurement, primitive: Primitive, mode: Mode, share: int) -> NoisyVector:
+    size = sensitivity(primitive, effective_bounds(measurement), mode)
+    scale = noise_scale(size, mode, share)
+    if not _in_range(measurement.rows_max * magnitude(primitive), scale):
+        raise RangeTooWide
+    return NoisyVector(size, scale.hex(), noise_cost(size, mode, scale))
+
+
+def _selecting(measurement: Measurement, units: NoisyVector, mode: Mode, delta: int) -> NoisyVector:
+    groups = exposed_groups(effective_bounds(measurement))
+    tau = threshold(mode, float.fromhex(units.scale), groups, delta)
+    return NoisyVector(units.sensitivity, units.scale, units.cost, tau, delta)
 
 
 def noise_scale(size: int, mode: Mode, units: int) -> float:
@@ -73,15 +93,34 @@ def check_spec(plan: Plan, spec: MeasurementSpec) -> None:
     """
     if len(spec.vectors) != len(plan.primitives):
         raise ValueError("the spec does not match the plan's primitives")
-    bounds = effective_bounds(plan)
-    for primitive, vector in zip(plan.primitives, spec.vectors, strict=True):
-        if vector.sensitivity != sensitivity(primitive, bounds, spec.mode):
-            raise ValueError("the spec states another sensitivity than the plan has")
-        scale = read_scale(vector.scale)
-        if vector.cost < 1 or not _pays(vector.sensitivity, spec.mode, scale, vector.cost):
-            raise ValueError("the spec's noise is too small for its cost")
-        if not _in_range(plan.rows_max * magnitude(primitive), scale):
-            raise ValueError("the spec's noise could leave int64")
+    waiting = iter(spec.vectors)
+    for measurement in plan.measurements:
+        for place, primitive in enumerate(measurement.primitives):
+            vector = next(waiting)
+            _check_vector(measurement, primitive, vector, spec.mode)
+            _check_selection(measurement, place, vector, spec.mode)
+
+
+def _check_vector(measurement: Measurement, primitive: Primitive, vector: NoisyVector, mode: Mode) -> None:
+    if vector.sensitivity != sensitivity(primitive, effective_bounds(measurement), mode):
+        raise ValueError("the spec states another sensitivity than the plan has")
+    scale = read_scale(vector.scale)
+    if vector.cost < 1 or not _pays(vector.sensitivity, mode, scale, vector.cost):
+        raise ValueError("the spec's noise is too small for its cost")
+    if not _in_range(measurement.rows_max * magnitude(primitive), scale):
+        raise ValueError("the spec's noise could leave int64")
+
+
+def _check_selection(measurement: Measurement, place: int, vector: NoisyVector, mode: Mode) -> None:
+    if not (measurement.selected and place == 0):
+        if vector.threshold is not None or vector.delta != 0:
+            raise ValueError("the spec has a threshold where nothing is selected")
+        return
+    if mode is Mode.PURE or vector.threshold is None or not 1 <= vector.threshold <= THRESHOLD_LIMIT:
+        raise ValueError("the spec selects groups without a threshold")
+    groups = exposed_groups(effective_bounds(measurement))
+    if vector.delta < 1 or not keeps(mode, read_scale(vector.scale), groups, vector.delta, vector.threshold):
+        raise ValueError("the spec's threshold is too low for its delta")
 
 
 def read_scale(text: str) -> float:

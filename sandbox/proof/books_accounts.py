@@ -10,6 +10,9 @@ from sandbox.terms.loss import Loss
 _AccountKey: TypeAlias = tuple[str, str, str]
 """Space, kind, owner."""
 
+_SOURCE = {"dataset", "data_version", "manifest"}
+"""What an entry states of each further dataset."""
+
 _ORDER = ("space", "dataset", "grant", "analyst")
 
 
@@ -24,16 +27,22 @@ class Accounts:
     """Unit spaces, datasets, versions and balances."""
 
     _spaces: dict[str, Loss] = field(default_factory=dict)
-    _datasets: dict[str, str] = field(default_factory=dict)  # dataset → unit space
+    _datasets: dict[str, str] = field(default_factory=dict)  # dataset → unit space, "" for a public one
     _core: set[str] = field(default_factory=set)
     _versions: dict[tuple[str, int], str] = field(default_factory=dict)
     _balances: dict[_AccountKey, _Balance] = field(default_factory=dict)
 
     def registered(self, facts: Facts) -> None:
         """dataset.registered."""
-        dataset, space, limit = facts.text("dataset"), facts.text("unit_space"), facts.loss("limit")
+        dataset = facts.text("dataset")
         if dataset in self._datasets:
             raise facts.wrong("registers a dataset for the second time")
+        if facts.absent("unit_space"):
+            if not (facts.absent("limit") and facts.absent("space")) or facts.text("grade") != Grade.GENERAL:
+                raise facts.wrong("gives a public dataset a budget, a unit space or a grade")
+            self._datasets[dataset] = ""
+            return
+        space, limit = facts.text("unit_space"), facts.loss("limit")
         new = facts.maybe("space")
         if new is not None:
             if new.text("name") != space or space in self._spaces:
@@ -59,6 +68,10 @@ class Accounts:
         """Whether it is registered."""
         return dataset in self._datasets
 
+    def has_units(self, dataset: str) -> bool:
+        """Whether it is registered, and not public: grants are for such ones."""
+        return bool(self._datasets.get(dataset))
+
     def check_dataset(self, facts: Facts) -> None:
         """That a query names a dataset of its unit space, whose grade lets anything be measured."""
         dataset = facts.text("dataset")
@@ -66,11 +79,21 @@ class Accounts:
             raise facts.wrong("names a dataset that is not registered in this unit space")
         if dataset in self._core:
             raise facts.wrong("measures data of grade core")
+        for further in also(facts):
+            name = further.text("dataset")
+            if self._datasets.get(name) not in ("", facts.text("space")) or name in self._core or name == dataset:
+                raise facts.wrong("reads a further dataset that it may not")
+
+    def charged(self, facts: Facts) -> tuple[str, ...]:
+        """The datasets with units that a query reads."""
+        further = (item.text("dataset") for item in also(facts))
+        return (facts.text("dataset"), *(name for name in further if self._datasets.get(name)))
 
     def check_version(self, facts: Facts) -> None:
         """That a reservation measures a version as it was loaded."""
-        if self._versions.get((facts.text("dataset"), facts.number("data_version"))) != facts.text("manifest"):
-            raise facts.wrong("measures a version that was never loaded")
+        for source in (facts, *also(facts)):
+            if self._versions.get((source.text("dataset"), source.number("data_version"))) != source.text("manifest"):
+                raise facts.wrong("measures a version that was never loaded")
 
     def open_grant(self, facts: Facts, grant: str, analyst: str) -> None:
         """The accounts that a grant opens."""
@@ -87,8 +110,13 @@ class Accounts:
         if loss.units < 1:
             raise facts.wrong("reserves nothing")
         space = facts.text("space")
-        owners = (space, facts.text("dataset"), facts.text("grant"), facts.text("person"))
-        for kind, owner in zip(_ORDER, owners, strict=True):
+        owners = (
+            ("space", space),
+            *(("dataset", name) for name in self.charged(facts)),
+            ("grant", facts.text("grant")),
+            ("analyst", facts.text("person")),
+        )
+        for kind, owner in owners:
             self._debit(facts, (space, kind, owner), loss)
 
     def all(self) -> tuple[Account, ...]:
@@ -118,3 +146,17 @@ class Accounts:
         if not spent.fits(balance.limit):
             raise facts.wrong(f"takes the {key[1]} account of {key[2]} over its limit")
         balance.spent = spent
+
+
+def read(facts: Facts) -> tuple[str, ...]:
+    """All datasets that a query reads."""
+    return (facts.text("dataset"), *(source.text("dataset") for source in also(facts)))
+
+
+def also(facts: Facts) -> tuple[Facts, ...]:
+    """The versions of further datasets that a query's entry names: sorted, each once; none where it names none."""
+    found = facts.objects("also")
+    names = [item.text("dataset") for item in found]
+    if names != sorted(set(names)) or any(set(item.values) != _SOURCE for item in found):
+        raise facts.wrong("does not list its further datasets in order and in form")
+    return found

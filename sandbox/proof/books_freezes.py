@@ -1,6 +1,6 @@
 """The books of freezes: what was stopped, by whom, and which two officers let it go on."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from sandbox.proof.books_accounts import Accounts
@@ -54,9 +54,10 @@ class Freezes:
             raise facts.wrong("lifts a freeze to which no other officer had consented")
         del self._in_force[freeze.subject, freeze.name]
 
-    def check(self, facts: Facts, *, person: str = "", grant: str = "", dataset: str = "") -> None:
+    def check(self, facts: Facts, *, person: str = "", grant: str = "", datasets: Iterable[str] = ()) -> None:
         """That none of these is frozen."""
-        for subject, name in ((Subject.PERSON, person), (Subject.GRANT, grant), (Subject.DATASET, dataset)):
+        named = ((Subject.DATASET, dataset) for dataset in datasets)
+        for subject, name in ((Subject.PERSON, person), (Subject.GRANT, grant), *named):
             if (subject.value, name) in self._in_force:
                 raise facts.wrong(f"goes on although the {subject.value} {name} is frozen")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 
-from sandbox.proof.books_accounts import Accounts
+from sandbox.proof.books_accounts import Accounts, read
 from sandbox.proof.books_freezes import Freezes
 from sandbox.proof.books_people import People
 from sandbox.proof.entry import read_time
@@ -99,18 +99,18 @@ class Grants:
 
     def use(self, facts: Facts, version: int | None) -> None:
         """One query under a grant, a reused answer as well; `version` None where the entry names none."""
-        name, person, dataset = facts.text("grant"), facts.text("person"), facts.text("dataset")
+        name, person = facts.text("grant"), facts.text("person")
         given = self.given_so_far.get(name)
         if given is None or version not in (None, given.version):
             raise facts.wrong("uses a grant, or a version of one, that is not the given one")
         terms = given.terms
-        if terms.analyst != person or dataset not in terms.datasets:
+        if terms.analyst != person or not terms.datasets.issuperset(self.accounts.charged(facts)):
             raise facts.wrong("uses a grant for a person or a dataset it does not name")
         if given.revoked:
             raise facts.wrong("uses a grant that was revoked")
         if terms.uses is not None and given.used >= terms.uses:
             raise facts.wrong("uses a grant more often than it allows")
-        self.freezes.check(facts, person=person, grant=name, dataset=dataset)
+        self.freezes.check(facts, person=person, grant=name, datasets=read(facts))
         given.used += 1
         if terms.not_before is None or not terms.not_before <= read_time(facts.at) < terms.not_after:
             self.findings.note("outside-term", facts.index)
@@ -144,8 +144,8 @@ class Grants:
         )
         if terms.organisation != analyst.organisation:
             raise facts.wrong("names another organisation than its analyst was enrolled in")
-        if not terms.datasets or not all(map(self.accounts.knows, terms.datasets)):
-            raise facts.wrong("names no dataset, or one that is not registered")
+        if not terms.datasets or not all(map(self.accounts.has_units, terms.datasets)):
+            raise facts.wrong("names no dataset, or one that is not registered or is public")
         if not terms.aggregates <= set(Aggregate):
             raise facts.wrong("names an aggregate that there is not")
         if terms.not_before is not None and terms.not_before >= terms.not_after:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sandbox.proof.books_accounts import Accounts
+from sandbox.proof.books_accounts import Accounts, also, read
 from sandbox.proof.books_grants import Grants
 from sandbox.proof.books_people import People
 from sandbox.proof.facts import Facts
@@ -16,7 +16,8 @@ class Asked:
     query: str
     person: str
     grant: str
-    dataset: str
+    datasets: tuple[str, ...]
+    also: tuple[tuple[str, int, str], ...]
     order: str
     key: str
     reused: bool
@@ -58,7 +59,7 @@ class Queries:
         asked = self._asking(facts, source.order, reused=True)
         self.grants.use(facts, None)
         self.accounts.check_dataset(facts)
-        if (source.grant, source.dataset) != (asked.grant, asked.dataset):
+        if (source.grant, source.datasets, source.also) != (asked.grant, asked.datasets, asked.also):
             raise facts.wrong("reuses the answer of another grant or dataset")
         self._committed.add(asked.query)
         self._keep(facts, asked)
@@ -95,7 +96,10 @@ class Queries:
         if query in self._asked:
             raise facts.wrong("records a query for the second time")
         key = self.people.check_key(facts)
-        return Asked(query, person, facts.text("grant"), facts.text("dataset"), order, key, reused)
+        further = tuple(
+            (item.text("dataset"), item.number("data_version"), item.digest("manifest")) for item in also(facts)
+        )
+        return Asked(query, person, facts.text("grant"), read(facts), further, order, key, reused)
 
     def _keep(self, facts: Facts, asked: Asked) -> None:
         self._asked[asked.query] = asked

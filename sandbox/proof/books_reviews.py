@@ -131,7 +131,7 @@ class Reviews:
             raise facts.wrong("releases an answer for the second time")
         if self.grants.given_so_far[asked.grant].revoked:
             raise facts.wrong("releases an answer of a grant that was revoked")
-        self.freezes.check(facts, person=asked.person, grant=asked.grant, dataset=asked.dataset)
+        self.freezes.check(facts, person=asked.person, grant=asked.grant, datasets=asked.datasets)
         review.released = True
         self.findings.note(f"released-{review.outcome}", facts.index)
 

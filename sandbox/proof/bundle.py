@@ -31,7 +31,7 @@ from sandbox.terms.people import PublicKeys
 from sandbox.terms.refusal import ProofFailed, SignatureInvalid
 
 FORMAT = "sandbox/release/v1"
-CERTIFICATE = "sandbox/certificate/v2"
+CERTIFICATE = "sandbox/certificate/v3"
 SUITE = "sandbox-suite-1"
 """DHKEM(X25519, HKDF-SHA256) with AES-256-GCM (RFC 9180), Ed25519, SHA-256."""
 SALT_BYTES = 32
@@ -157,6 +157,7 @@ def _sealed_for(facts: dict[str, Any]) -> bytes:
             "key": facts["key"],
             "data_version": facts["data_version"],
             "manifest": facts["manifest"],
+            "also": facts["also"],
             "bundle": facts["bundle"],
         }
     )

@@ -112,6 +112,13 @@ class Facts:
             raise self.wrong(f"does not state its {name}")
         return replace(self, values=value)
 
+    def objects(self, name: str) -> "tuple[Facts, ...]":
+        """A list of objects."""
+        value = self.values.get(name)
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise self.wrong(f"does not list its {name}")
+        return tuple(replace(self, values=item) for item in value)
+
     def maybe(self, name: str) -> "Facts | None":
         """An object, or None for null."""
         return None if self.absent(name) else self.inner(name)

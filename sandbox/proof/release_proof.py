@@ -21,6 +21,7 @@ _FACTS: Mapping[str, type | tuple[type, ...]] = {
     "dataset": str,
     "data_version": int,
     "manifest": str,
+    "also": list,
     "mechanism": str,
     "loss": dict,
     "grant": str,
@@ -40,6 +41,9 @@ _FACTS: Mapping[str, type | tuple[type, ...]] = {
 }
 """Exactly the facts of a certificate, and their shapes."""
 
+_SOURCE: Mapping[str, type] = {"dataset": str, "data_version": int, "manifest": str}
+"""What a certificate states of each further dataset."""
+
 _OPTIONAL = {"id", "cost", "reused"}
 _RESERVED = (
     "order",
@@ -49,12 +53,13 @@ _RESERVED = (
     "dataset",
     "data_version",
     "manifest",
+    "also",
     "loss",
     "key",
     "text_tag",
 )
 _REVIEW = ("id", "outcome", "votes", "profile", "digest")
-_SAME_QUESTION = ("dataset", "data_version", "manifest", "plan_tag")
+_SAME_QUESTION = ("dataset", "data_version", "manifest", "also", "plan_tag")
 """What the log says alike of a question and of one that got its stored answer."""
 
 
@@ -119,6 +124,8 @@ def _certified(document: dict[str, Any], trusted: Trusted, certificate_format: s
         raise ProofFailed("The certificate is of another format or suite than this program knows.")
     if set(facts) != set(_FACTS) or not all(_is(facts[name], kind) for name, kind in _FACTS.items()):
         raise ProofFailed("The certificate does not state what a certificate states.")
+    if not all(_is_source(source) for source in facts["also"]):
+        raise ProofFailed("The certificate does not state what a certificate states.")
     log, review = facts["log"], facts["review"]
     if set(log) != {"origin", "reserved", "committed", "checkpoint", "proof"} or log["origin"] != trusted.origin:
         raise ProofFailed("The certificate speaks of another log.")
@@ -129,6 +136,12 @@ def _certified(document: dict[str, Any], trusted: Trusted, certificate_format: s
 
 def _is(value: object, kind: type | tuple[type, ...]) -> bool:
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+
+
+def _is_source(value: object) -> bool:
+    if not isinstance(value, dict) or set(value) != set(_SOURCE):
+        return False
+    return all(_is(value[name], kind) for name, kind in _SOURCE.items())
 
 
 def _agree(facts: dict[str, Any], entries: dict[str, dict[str, Any]], document: dict[str, Any]) -> None:

@@ -25,6 +25,14 @@ def _loss(facts: dict[str, Any]) -> str:
     return f"{_SYMBOL.get(loss['mode'], loss['mode'])} = {units_text(int(loss['units']))}"
 
 
+def _also_en(source: dict[str, Any]) -> str:
+    return f" and {source['dataset']}, version {source['data_version']} (manifest {source['manifest'][:16]}…)"
+
+
+def _also_zh(source: dict[str, Any]) -> str:
+    return f"和 {source['dataset']} 第 {source['data_version']} 版（清单 {source['manifest'][:16]}…）"
+
+
 def _english(facts: dict[str, Any], entries: dict[str, int]) -> list[str]:
     return [
         f"It was signed by the release key of {facts['log']['origin']}: it is that enclave's word, unchanged since.",
@@ -34,7 +42,8 @@ def _english(facts: dict[str, Any], entries: dict[str, int]) -> list[str]:
             f"keys {facts['key']}."
         ),
         (
-            f"It was measured on {facts['dataset']}, version {facts['data_version']} (manifest {facts['manifest'][:16]}…), with "
+            f"It was measured on {facts['dataset']}, version {facts['data_version']} (manifest {facts['manifest'][:16]}…)"
+            f"{''.join(_also_en(item) for item in facts['also'])}, with "
             f"{facts['mechanism']} noise, at a privacy loss of {_loss(facts)}."
         ),
         (
@@ -84,7 +93,8 @@ def _chinese(facts: dict[str, Any], entries: dict[str, int]) -> list[str]:
             f"（版本 {facts['grant_version']}），目的为 {facts['purpose']}，加密给密钥 {facts['key']}。"
         ),
         (
-            f"测量对象为 {facts['dataset']} 第 {facts['data_version']} 版（清单 {facts['manifest'][:16]}…），"
+            f"测量对象为 {facts['dataset']} 第 {facts['data_version']} 版（清单 {facts['manifest'][:16]}…）"
+            f"{''.join(_also_zh(item) for item in facts['also'])}，"
             f"噪声机制为 {facts['mechanism']}，隐私损失为 {_loss(facts)}。"
         ),
         (

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.plan.explain import explain
-from sandbox.plan.nodes import Plan
+from sandbox.plan.query import Plan
 from sandbox.review.answer_rules import Intervals
 from sandbox.review.profile import Profile
-from sandbox.review.rules import checks, rule_words, value_columns
+from sandbox.review.rules import checks, groups_asked, rule_words, value_columns
 from sandbox.review.votes import Tally, seen_by
-from sandbox.terms.answer import Answer, AnswerColumn, CountColumn, KeyColumn, MeanColumn, SumColumn
+from sandbox.terms.answer import Answer, AnswerColumn, ComputedColumn, CountColumn, KeyColumn, MeanColumn, SumColumn
 from sandbox.terms.dataset import Grade
 from sandbox.terms.people import GrantStanding
 
@@ -23,6 +23,7 @@ LANGUAGES = ("en", "zh")
 LEVEL = 0.95
 """How often an interval covers the value without noise."""
 
+_OPEN = ("; noisy selection decides which groups show", "；由加噪筛选决定显示哪些组")
 _GRADES_ZH = {Grade.GENERAL: "一般", Grade.IMPORTANT: "重要", Grade.CORE: "核心"}
 
 
@@ -30,8 +31,9 @@ _GRADES_ZH = {Grade.GENERAL: "一般", Grade.IMPORTANT: "重要", Grade.CORE: "�
 class ReviewCopy:
     """One review as one reviewer sees it.
 
-    `cost` is the quote's cost; `reasons` and `outcome` are the ruling's, made under `profile`; `intervals` are those of
-    the value columns at LEVEL; `viewer` is the human who looks, `author` the person who asked.
+    `data_version` is that of the first dataset. `cost` is the quote's cost; `reasons` and `outcome` are the ruling's, made
+    under `profile`; `intervals` are those of the value columns that have any, at LEVEL; `viewer` is the human who looks,
+    `author` the person who asked.
     """
 
     id: str
@@ -57,28 +59,29 @@ class ReviewCopy:
 
     def sentence(self, language: str = "en") -> str:
         """The ask in one sentence, in "zh" or (any other language) English."""
-        grant, groups, columns = self.grant.grant, self.plan.groups, value_columns(self.plan)
-        ends = _day(grant.not_after)
+        grant, rows, columns = self.grant.grant, self.answer.rows, value_columns(self.plan)
+        ends, open_ = _day(grant.not_after), groups_asked(self.plan) is None
         if language == "zh":
             return (
-                f"{self.organisation} 的 {self.author} 申请从 {self.plan.dataset} 第 {self.data_version} 版"
-                f"（{_GRADES_ZH.get(self.grade, self.grade)}）带出 1 张表，共 {groups * columns} 个单元格"
-                f"（{groups} 组 × {columns} 列），目的为 {self.purpose}，依据授权 {grant.id}（{ends} 到期）。"
+                f"{self.organisation} 的 {self.author} 申请从 {_names(self.plan, '、')} 第 {self.data_version} 版"
+                f"（{_GRADES_ZH.get(self.grade, self.grade)}）带出 1 张表，共 {rows * columns} 个单元格"
+                f"（{rows} 组 × {columns} 列{_OPEN[1] if open_ else ''}），目的为 {self.purpose}，依据授权 {grant.id}（{ends} 到期）。"
             )
         return (
-            f"{self.author} of {self.organisation} asks to take out 1 table of {_many(groups * columns, 'cell')} "
-            f"({_many(groups, 'group')} × {_many(columns, 'column')}) on {self.plan.dataset} version "
+            f"{self.author} of {self.organisation} asks to take out 1 table of {_many(rows * columns, 'cell')} "
+            f"({_many(rows, 'group')} × {_many(columns, 'column')}{_OPEN[0] if open_ else ''}) on "
+            f"{_names(self.plan, ' and ')} version "
             f"{self.data_version} ({self.grade}) for the purpose {self.purpose}, under grant {grant.id}, "
             f"which ends {ends}."
         )
 
     def to_json(self) -> dict[str, Any]:
         """The shape of the API. Noisy integers stay integers."""
-        grant, bounds = self.grant.grant, self.plan.bounds
+        grant = self.grant.grant
         return {
             "id": self.id,
             "sentence": {language: self.sentence(language) for language in LANGUAGES},
-            "dataset": self.plan.dataset,
+            "dataset": ", ".join(self.plan.datasets),
             "grade": self.grade.value,
             "data_version": self.data_version,
             "purpose": self.purpose,
@@ -95,7 +98,7 @@ class ReviewCopy:
             },
             "plan": {language: explain(self.plan, language) for language in LANGUAGES},
             "cost": dict(self.cost),
-            "bounds": {"rows": bounds.rows, "groups": bounds.groups, "rows_per_group": bounds.rows_per_group},
+            "bounds": _bounds(self.plan),
             "checks": [
                 {
                     "id": check.rule,
@@ -120,7 +123,7 @@ class ReviewCopy:
     def _table(self) -> dict[str, Any]:
         columns = self.answer.columns
         return {
-            "columns": [{"name": column.name, "kind": _kind(column)} for column in columns],
+            "columns": [_column(column) for column in columns],
             "rows": [list(row) for row in zip(*(column.numbers() for column in columns), strict=True)],
             "intervals": {
                 column.name: [[low, high] for low, high in self.intervals[column.name]]
@@ -129,6 +132,25 @@ class ReviewCopy:
             },
             "level": LEVEL,
         }
+
+
+def _names(plan: Plan, between: str) -> str:
+    return between.join(plan.datasets)
+
+
+def _bounds(plan: Plan) -> dict[str, int]:
+    """The widest of each bound: what one unit can bring into any one of the plan's measurements."""
+    bounds = [measurement.bounds for measurement in plan.measurements]
+    return {
+        "rows": max(each.rows for each in bounds),
+        "groups": max(each.groups for each in bounds),
+        "rows_per_group": max(each.rows_per_group for each in bounds),
+    }
+
+
+def _column(column: AnswerColumn) -> dict[str, str]:
+    found = {"name": column.name, "kind": _kind(column)}
+    return found | {"meaning": column.meaning} if isinstance(column, ComputedColumn) else found
 
 
 def _kind(column: AnswerColumn) -> str:
@@ -141,6 +163,8 @@ def _kind(column: AnswerColumn) -> str:
             return "sum"
         case MeanColumn():
             return "mean"
+        case ComputedColumn():
+            return "computed"
 
 
 def _many(number: int, thing: str) -> str:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from sandbox.plan.nodes import KeyOutput, Plan
+from sandbox.plan.answer_lines import is_open, lines_between
+from sandbox.plan.answers import KeyOutput
+from sandbox.plan.lineage import Labels, Passed, lineage
+from sandbox.plan.query import Plan
 from sandbox.review import rule_words as ids
 from sandbox.review.answer_rules import Intervals, more_than_asked, small_noisy_count, wide_intervals
 from sandbox.review.profile import VOTES_FLOOR, Profile
@@ -28,6 +31,7 @@ __all__ = [
     "after",
     "before",
     "checks",
+    "groups_asked",
     "rule_words",
     "value_columns",
 ]
@@ -46,12 +50,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to leave, as the plan and the grant tell it. `columns` counts value columns, not keys."""
+    """What is to leave, as the plan and the grant tell it. `columns` counts value columns, not keys.
+
+    `groups` are the most lines of the answer, None where private keys decide how many show: then nobody knows before the
+    measurement, and the rules that count cells look at the noisy answer alone.
+    """
 
     grade: Grade
     epsilon: Fraction
     grant_epsilon: Fraction
-    groups: int
+    groups: int | None
     columns: int
     need: str
     duty: ReviewDuty
@@ -87,7 +95,7 @@ def before(asked: Asked, profile: Profile) -> Ruling:
             f"Releases of {asked.grade} data ask for the need in at least {profile.need_min_length} characters.",
             at_least=profile.need_min_length,
         )
-    return _ruling(asked, profile, _plan_reasons(asked, profile))
+    return _ruling(asked, profile, _plan_reasons(asked, profile, asked.groups))
 
 
 def after(asked: Asked, answer: Answer, profile: Profile, draw: Fraction, intervals: Intervals | None = None) -> Ruling:
@@ -104,7 +112,8 @@ def after(asked: Asked, answer: Answer, profile: Profile, draw: Fraction, interv
         CoreGrade: data of this grade never leaves.
     """
     _refuse_core(asked.grade)
-    reasons = _plan_reasons(asked, profile)
+    groups = answer.rows if asked.groups is None and answer.columns else asked.groups
+    reasons = _plan_reasons(asked, profile, groups)
     _report(reasons, ids.MORE_THAN_ASKED, more_than_asked(answer, asked.groups, asked.columns))
     if profile.hold_small_noisy_count is not None:
         _report(reasons, ids.SMALL_NOISY_COUNT, small_noisy_count(answer, profile.hold_small_noisy_count))
@@ -136,7 +145,16 @@ def checks(reasons: tuple[str, ...], profile: Profile) -> tuple[Check, ...]:
 
 def value_columns(plan: Plan) -> int:
     """How many of a plan's columns carry numbers, not group keys."""
-    return sum(1 for output in plan.outputs if not isinstance(output, KeyOutput))
+    return sum(
+        1
+        for origin in lineage(plan).values()
+        if not (isinstance(origin, Labels) or (isinstance(origin, Passed) and isinstance(origin.output, KeyOutput)))
+    )
+
+
+def groups_asked(plan: Plan) -> int | None:
+    """The most lines of a plan's answer; None where private keys decide how many show."""
+    return None if is_open(plan) else lines_between(plan)[1]
 
 
 def _refuse_core(grade: Grade) -> None:
@@ -148,7 +166,7 @@ def _said(need: str) -> int:
     return sum(1 for character in need if not character.isspace())
 
 
-def _plan_reasons(asked: Asked, profile: Profile) -> list[str]:
+def _plan_reasons(asked: Asked, profile: Profile, groups: int | None) -> list[str]:
     reasons = [ids.GRADE_REVIEWED] if profile.votes or VOTES_FLOOR[asked.grade] else []
     duty = _DUTY_REASON.get(asked.duty)
     if duty is not None:
@@ -162,9 +180,9 @@ def _plan_reasons(asked: Asked, profile: Profile) -> list[str]:
     if profile.hold_share is not None:
         known = asked.epsilon > 0 and asked.grant_epsilon > 0
         _report(reasons, ids.LARGE_SHARE, asked.epsilon > profile.hold_share * asked.grant_epsilon if known else None)
-    if profile.hold_cells is not None:
-        known = asked.groups > 0 and asked.columns >= 0
-        _report(reasons, ids.MANY_CELLS, asked.groups * asked.columns > profile.hold_cells if known else None)
+    if profile.hold_cells is not None and groups is not None:
+        known = groups >= 0 and asked.columns >= 0
+        _report(reasons, ids.MANY_CELLS, groups * asked.columns > profile.hold_cells if known else None)
     return reasons
 
 

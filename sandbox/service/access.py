@@ -13,7 +13,7 @@ from policies.visible import granted, visible
 from sandbox.service.enclave import Enclave
 from sandbox.terms.dataset import Dataset
 from sandbox.terms.people import Aggregate, GrantStanding, Person, Role, Subject
-from sandbox.terms.refusal import NotFound
+from sandbox.terms.refusal import Frozen, NotFound
 
 
 def require(
@@ -50,7 +50,7 @@ def require_grant(
     action: Action,
     standings: Sequence[GrantStanding],
     *,
-    dataset: str,
+    datasets: Sequence[str],
     purpose: str,
     tables: Sequence[str] = (),
     columns: Sequence[str] = (),
@@ -65,15 +65,22 @@ def require_grant(
         actor,
         action,
         enclave.clock.now(),
-        datasets=(dataset,),
+        datasets=tuple(datasets),
         tables=tuple(tables),
         columns=tuple(columns),
         aggregates=tuple(aggregates),
         purpose=purpose,
         frozen_person=is_frozen(enclave, actor),
-        frozen_datasets=frozen_datasets(enclave, (dataset,)),
+        frozen_datasets=frozen_datasets(enclave, tuple(datasets)),
     )
     return _raise(decide(request, standings))
+
+
+def require_free(enclave: Enclave, datasets: Sequence[str]) -> None:
+    """Raises Frozen where an officer has stopped one of these datasets: public ones, about which no grant is asked."""
+    stopped = frozen_datasets(enclave, datasets)
+    if stopped:
+        raise Frozen(f"A security officer has frozen the public dataset {stopped[0]}.")
 
 
 def own_standings(enclave: Enclave, actor: Person) -> Sequence[GrantStanding]:

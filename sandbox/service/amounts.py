@@ -5,7 +5,7 @@ from fractions import Fraction
 from sandbox.privacy.conversion import epsilon_of
 from sandbox.service.views import CostView
 from sandbox.terms.dataset import Account, UnitSpace
-from sandbox.terms.loss import Mode, decimal_text, units_text
+from sandbox.terms.loss import DELTA_UNITS, Loss, Mode, decimal_text, units_text
 
 MECHANISMS = {Mode.ZCDP: "discrete gaussian", Mode.PURE: "discrete laplace"}
 
@@ -17,14 +17,21 @@ def epsilon_text(space: UnitSpace, units: int) -> str:
     return decimal_text(epsilon_of(units, space.delta_conversion))
 
 
-def cost_view(space: UnitSpace, units: int, epsilon: str) -> CostView:
-    """The cost of a query asked at `epsilon`."""
-    return CostView(space.name, space.mode.value, units_text(units), epsilon, decimal_text(space.delta_conversion))
+def cost_view(space: UnitSpace, cost: Loss, epsilon: str) -> CostView:
+    """The cost of a query asked at `epsilon`; its δ is that of conversion and what key selection takes."""
+    delta = space.delta_conversion + Fraction(cost.delta, DELTA_UNITS)
+    return CostView(space.name, space.mode.value, units_text(cost.units), epsilon, decimal_text(delta))
 
 
-def more_like_this(account: Account, units: int) -> int:
+def delta_left(account: Account) -> int:
+    """The δ that an account has left, in its units; never below 0."""
+    return max(0, account.limit.delta - account.spent.delta)
+
+
+def more_like_this(account: Account, cost: Loss) -> int:
     """How many more questions of this cost the account covers: a whole number, never a subtraction of ε."""
-    return account.left // units
+    more = account.left // cost.units
+    return min(more, delta_left(account) // cost.delta) if cost.delta else more
 
 
 def number_text(value: Fraction) -> str:

@@ -3,27 +3,41 @@
 Nothing here touches data or spends; what it depends on is the request, the caller's own grants, and public metadata.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from policies.roles import Action
+from sandbox.plan.answers import (
+    CountOutput,
+    KeyOutput,
+    MeanOutput,
+    MeasuredColumn,
+    QuantileOutput,
+    SpreadOutput,
+    SumOutput,
+    measured_tables,
+)
 from sandbox.plan.canonical import plan_digest
 from sandbox.plan.compile import compile_query
-from sandbox.plan.nodes import CountOutput, CountUnits, KeyOutput, MeanOutput, Output, Plan, SumOutput
-from sandbox.privacy.conversion import request_loss
+from sandbox.plan.measurement import Measurement
+from sandbox.plan.primitives import CountDistinct, CountUnits
+from sandbox.plan.query import Plan
+from sandbox.privacy.conversion import request_loss, selection_delta
 from sandbox.privacy.measurement import MeasurementSpec
 from sandbox.privacy.mechanism import measurement_spec
 from sandbox.review.profile import Profile
 from sandbox.review.rules import Asked, Ruling, before
 from sandbox.service import ruling
-from sandbox.service.access import datasets_of, own_standings, require, require_grant
+from sandbox.service.access import datasets_of, own_standings, require, require_free, require_grant
 from sandbox.service.audit import PURPOSE_LIMIT, is_label
 from sandbox.service.enclave import Enclave
 from sandbox.service.memory_bound import check_memory
-from sandbox.service.release_clock import columns_read
+from sandbox.service.release_clock import columns_read, slot_ms
 from sandbox.terms.canonical import digest
-from sandbox.terms.dataset import Account, Grade, Table, UnitSpace, Version
+from sandbox.terms.dataset import Account, Dataset, Grade, Table, UnitSpace, Version
 from sandbox.terms.loss import decimal_text, parse_decimal
+from sandbox.terms.order import SourceVersion
 from sandbox.terms.people import Aggregate, Grant, Person
 from sandbox.terms.refusal import CoreGrade, DatasetNotLoaded, Fault, MalformedRequest, RequestTooLarge
 
@@ -65,9 +79,10 @@ class Question:
 
     plan: Plan
     plan_digest: str
-    table: Table
+    tables: Mapping[tuple[str, str], Table]
     space: UnitSpace
     version: Version
+    also: tuple[SourceVersion, ...]
     grants: tuple[Grant, ...]
     policies: tuple[str, ...]
     spec: MeasurementSpec
@@ -75,6 +90,20 @@ class Question:
     profile: Profile
     asked: Asked
     ruling: Ruling
+
+    @property
+    def sources(self) -> tuple[SourceVersion, ...]:
+        """The versions of all datasets that are read, sorted by name."""
+        return tuple(sorted((self.primary, *self.also), key=lambda source: source.dataset))
+
+    @property
+    def primary(self) -> SourceVersion:
+        """The version of the first dataset with units, by name."""
+        return SourceVersion(self.version.dataset, self.version.number, self.version.manifest)
+
+    def slot_ms(self, tick_ms: int, turns: int) -> int:
+        """When the answer comes, in milliseconds after acceptance."""
+        return slot_ms(self.plan, self.tables, tick_ms, turns, self.space.buckets)
 
     def answer_key(self, grant: Grant) -> str:
         """Names the question: grant, plan, data version, asked-for loss. Asked again, it has the same answer."""
@@ -84,6 +113,7 @@ class Question:
                 "plan": self.plan_digest,
                 "version": self.version.number,
                 "manifest": self.version.manifest,
+                "also": [also_fact(source) for source in self.also],
                 "epsilon": self.epsilon,
             }
         )
@@ -123,37 +153,40 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
     standings = own_standings(enclave, actor)
     known = {dataset.name: dataset for dataset in datasets_of(enclave, actor, standings)}
     plan = compile_query(request.sql, known)
-    dataset = known[plan.dataset]
-    if dataset.grade is Grade.CORE:
+    primary = plan.datasets[0]
+    grade = ruling.strictest(known[name] for name in plan.datasets)
+    if grade is Grade.CORE:
         raise CoreGrade
     permit = require_grant(
         enclave,
         actor,
         action,
         standings,
-        dataset=plan.dataset,
         purpose=request.purpose,
-        tables=(f"{plan.dataset}.{plan.table}",),
+        tables=tuple(f"{name}.{table}" for name, table in plan.tables if not known[name].public),
         columns=columns_of(plan),
+        datasets=plan.datasets,
         aggregates=aggregates_of(plan),
     )
-    space, table = enclave.ledger.space(plan.unit_space), dataset.table(plan.table)
-    if space is None or table is None or not permit.grants:
+    require_free(enclave, plan.public_datasets)
+    space = enclave.ledger.space(plan.unit_space)
+    if space is None or not permit.grants:
         raise Fault
-    version = enclave.ledger.version(plan.dataset)
-    if version is None:
-        raise DatasetNotLoaded
-    spec = measurement_spec(plan, space.mode, request_loss(space, epsilon).units)
-    check_memory(plan, table, enclave.settings.worker_memory)
+    version, *also = (_version(enclave, name) for name in (primary, *_further(plan, primary)))
+    tables = _tables(plan, known)
+    loss = request_loss(space, epsilon)
+    spec = measurement_spec(plan, space.mode, loss.units, selection_delta(space))
+    check_memory(plan, tables, enclave.settings.worker_memory)
     grants = _most_left_first(enclave, space.name, permit.grants)
-    profile = ruling.profile_for(dataset.grade)
-    asked = ruling.asked(plan, dataset, grants[0], epsilon, request.need)
+    profile = ruling.profile_for(grade)
+    asked = ruling.asked(plan, grade, grants[0], epsilon, request.need)
     return Question(
         plan=plan,
         plan_digest=plan_digest(plan),
-        table=table,
+        tables=tables,
         space=space,
         version=version,
+        also=tuple(SourceVersion(item.dataset, item.number, item.manifest) for item in also),
         grants=grants,
         policies=permit.policies,
         spec=spec,
@@ -164,27 +197,62 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
     )
 
 
+def _further(plan: Plan, primary: str) -> list[str]:
+    """The other datasets that a plan reads, sorted."""
+    return sorted({*plan.datasets, *plan.public_datasets} - {primary})
+
+
+def _version(enclave: Enclave, dataset: str) -> Version:
+    version = enclave.ledger.version(dataset)
+    if version is None:
+        raise DatasetNotLoaded(f"The dataset {dataset} has no data yet.", dataset=dataset)
+    return version
+
+
+def also_fact(source: SourceVersion) -> dict[str, Any]:
+    """How entries and sealed requests name the version of a further dataset."""
+    return {"dataset": source.dataset, "data_version": source.version, "manifest": source.manifest}
+
+
+def _tables(plan: Plan, known: Mapping[str, Dataset]) -> dict[tuple[str, str], Table]:
+    found = {(dataset, table): known[dataset].table(table) for dataset, table in plan.tables}
+    return {name: table for name, table in found.items() if table is not None}
+
+
 def columns_of(plan: Plan) -> tuple[str, ...]:
-    """The columns that a plan reads, as grants name them. The unit column is in none: any granted table's may be counted."""
-    return tuple(f"{plan.dataset}.{plan.table}.{column}" for column in sorted(columns_read(plan)))
+    """The columns that a plan reads, as grants name them. The unit column is in none: any granted table's may be counted.
+    Columns of public tables need no grant."""
+    return tuple(sorted(".".join(place) for place in columns_read(plan) if place[0] not in plan.public_datasets))
 
 
 def aggregates_of(plan: Plan) -> tuple[Aggregate, ...]:
     """What a plan computes, as grants name it."""
-    return tuple(sorted({found for output in plan.outputs if (found := _aggregate(plan, output)) is not None}))
+    found = {
+        kind
+        for table in measured_tables(plan.answer)
+        for column in table.columns
+        if (kind := _aggregate(plan.measurements[table.measurement], column)) is not None
+    }
+    return tuple(sorted(found))
 
 
-def _aggregate(plan: Plan, output: Output) -> Aggregate | None:
-    match output:
+def _aggregate(measurement: Measurement, column: MeasuredColumn) -> Aggregate | None:
+    match column:
         case KeyOutput():
             return None
         case CountOutput(count=count):
-            units = isinstance(plan.primitives[count], CountUnits)
+            if isinstance(measurement.primitives[count], CountDistinct):
+                return Aggregate.COUNT_DISTINCT
+            units = isinstance(measurement.primitives[count], CountUnits)
             return Aggregate.COUNT_UNITS if units else Aggregate.COUNT
         case SumOutput():
             return Aggregate.SUM
         case MeanOutput():
             return Aggregate.MEAN
+        case SpreadOutput():
+            return Aggregate.SPREAD
+        case QuantileOutput():
+            return Aggregate.QUANTILE
 
 
 def own_accounts(enclave: Enclave, space: str, grant: str, analyst: str) -> tuple[Account, ...]:
@@ -199,7 +267,8 @@ def is_own(kind: str) -> bool:
 
 
 def _most_left_first(enclave: Enclave, space: str, grants: Sequence[Grant]) -> tuple[Grant, ...]:
-    """Ties go to the lower id, so that the choice is a function of the books."""
+    """Ties go to the lower id, so that the choice is a function of the books. A grant's δ is never short before its
+    analyst's."""
 
     def left(grant: Grant) -> int:
         accounts = enclave.ledger.accounts(space, grant=grant.id)

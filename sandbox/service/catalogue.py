@@ -10,7 +10,7 @@ from sandbox.service.amounts import number_text
 from sandbox.service.catalogue_views import OfferSummary, OfferView
 from sandbox.service.enclave import Enclave
 from sandbox.service.views import DatasetSummary, DatasetView
-from sandbox.terms.dataset import Column, ColumnRole, Dataset, Table, Type
+from sandbox.terms.dataset import Column, ColumnRole, Dataset, Table, Type, UnitLink
 from sandbox.terms.loss import decimal_text
 from sandbox.terms.moments import date_text, timestamp_text
 from sandbox.terms.people import Person
@@ -62,7 +62,10 @@ def dataset_view(enclave: Enclave, dataset: Dataset) -> DatasetView:
     )
 
 
-def _space(enclave: Enclave, dataset: Dataset) -> dict[str, str]:
+def _space(enclave: Enclave, dataset: Dataset) -> dict[str, str] | None:
+    """The unit space; None for a public dataset."""
+    if dataset.public:
+        return None
     space = enclave.ledger.space(dataset.unit_space)
     if space is None:
         raise Fault
@@ -89,11 +92,17 @@ def _table(table: Table, *, withheld: bool = True) -> dict[str, Any]:
     return {
         "name": table.name,
         "unit": table.unit,
+        "link": None if table.link is None else _link(table.link),
+        "key": list(table.key),
         "rows_max": table.rows_max,
         "max_rows_per_unit": table.max_rows_per_unit,
         "max_groups_per_unit": table.max_groups_per_unit,
         "columns": [_column(column) for column in table.columns if withheld or column.role is not ColumnRole.WITHHELD],
     }
+
+
+def _link(link: UnitLink) -> dict[str, str]:
+    return {"through": link.through, "column": link.column, "key": link.key}
 
 
 def _column(column: Column) -> dict[str, Any]:

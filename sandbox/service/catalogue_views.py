@@ -28,7 +28,7 @@ class OfferView:
 
     summary: OfferSummary
     tables: tuple[dict[str, Any], ...]
-    space: dict[str, str]
+    space: dict[str, str] | None
     epsilon: str
 
     def to_json(self) -> dict[str, Any]:

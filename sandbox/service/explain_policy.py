@@ -7,7 +7,7 @@ from typing import Any
 from policies.decide import explain as explain_decision
 from policies.decide import speaks_for
 from policies.request import AccessRequest
-from policies.roles import Action
+from policies.roles import ASKS, Action
 from sandbox.service.access import frozen_datasets, is_frozen, require
 from sandbox.service.audit import entry, purpose_fact
 from sandbox.service.enclave import Enclave
@@ -53,7 +53,7 @@ def explain(
 
     Raises:
         RoleNotPermitted, Frozen, NotFound (no such person; no such dataset, or not the actor's), MalformedRequest (an
-        unknown action or column), AuditUnavailable (nothing is told).
+        unknown action or column; a question of public data), AuditUnavailable (nothing is told).
     """
     require(enclave, actor, Action.EXPLAIN_POLICY)
     if action not in set(Action):
@@ -62,6 +62,11 @@ def explain(
     if person is None:
         raise NotFound("There is nobody of this name.")
     described = _dataset(enclave, actor, dataset) if dataset is not None else None
+    if described is not None and described.public and action in ASKS:
+        raise MalformedRequest(
+            "This dataset is public: no grant decides who may read it. Ask about the data that it is joined with.",
+            field="dataset",
+        )
     if columns and described is None:
         raise MalformedRequest("columns belong to a dataset: name it.", field="columns")
     # Of a person's grants those that name the dataset count: no others are the asking steward's business.

@@ -43,7 +43,7 @@ def begin(enclave: Enclave, actor: Person, dataset: str, files: dict[str, str]) 
     if not all(_BARE.fullmatch(name) for name in files.values()):
         raise MalformedRequest("A file is named by its bare name in the inbox.", field="files")
     space = enclave.ledger.space(described.unit_space)
-    if space is None:
+    if space is None and not described.public:
         raise Fault
     engine = enclave.compute.status()
     view_ = LoadView(f"load_{ULID.from_datetime(enclave.clock.now())}", "running")
@@ -59,7 +59,7 @@ def begin(enclave: Enclave, actor: Person, dataset: str, files: dict[str, str]) 
         dataset=dataset,
         version=current.number + 1 if current is not None else 1,
         description=text,
-        space_buckets=space.buckets,
+        space_buckets=space.buckets if space is not None else 1,
         files=dict(files),
     )
     load = _Load(actor, order, view_)

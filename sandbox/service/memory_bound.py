@@ -5,9 +5,15 @@ So every plan that runs fits whatever the rows are: a worker reads a row group a
 bucket, and every text may be as long as its column allows.
 """
 
-from sandbox.plan.nodes import KeyOutput, MeanOutput, Plan
-from sandbox.service.release_clock import columns_read
-from sandbox.terms.dataset import Table, Type
+from sandbox.plan.answer_sizes import answer_bytes
+from sandbox.plan.measurement import Measurement
+from sandbox.plan.measurement_sizes import counted_bytes
+from sandbox.plan.query import Plan
+from sandbox.plan.relation_facts import made_texts
+from sandbox.plan.relation_sizes import CELL_BYTES, UNIT_BYTES, columns_held, public_rows_held, relation_rows_held
+from sandbox.plan.relations import Scan, scans_of, streamed
+from sandbox.service.release_clock import Tables
+from sandbox.terms.dataset import Type
 from sandbox.terms.refusal import MemoryBound
 
 BASE_BYTES = 512 * 2**20
@@ -39,52 +45,60 @@ LENGTH_UNDECLARED = 2**18
 ANSWER_BYTES_MAX = 48 * 2**20
 """What an answer may weigh on its way from the engine, whose frames hold 64 MiB: a heavier one would be paid for and lost."""
 
-NUMBER_BYTES = 24
-"""One noisy integer in an answer: sign, up to 19 digits, quotes and comma."""
-
 _UTF8_BYTES = 4
 
 
-def check_memory(plan: Plan, table: Table, limit: int) -> None:
-    """Raises MemoryBound where a worker may need more than `limit` bytes for the plan. `table` is the plan's."""
-    needed = worker_bytes(plan, table)
-    if needed > limit or any(size > TEXT_BYTES_MAX for size in _text_bytes(plan, table)):
+def check_memory(plan: Plan, tables: Tables, limit: int) -> None:
+    """Raises MemoryBound where a worker may need more than `limit` bytes for the plan. `tables` are those that it scans."""
+    needed = worker_bytes(plan, tables)
+    texts = [size for measurement in plan.measurements for size in _text_bytes(measurement, tables)]
+    if needed > limit or any(size > TEXT_BYTES_MAX for size in texts):
         raise MemoryBound(f"It could need {_gib(needed)} GiB; a worker has {_gib(limit)} GiB.")
     if answer_bytes(plan) > ANSWER_BYTES_MAX:
-        raise MemoryBound(f"Its answer of {plan.groups:,} groups and {len(plan.outputs)} columns is too large to send.")
+        raise MemoryBound(f"Its answer of {len(plan.columns)} columns is too large to send.")
 
 
-def answer_bytes(plan: Plan) -> int:
-    """Bytes of the answer at most, from the plan alone: its groups, keys and columns."""
-    row = 0
-    for output in plan.outputs:
-        if isinstance(output, KeyOutput):
-            longest = max(len(str(value).encode()) for value in plan.keys[output.key].values)
-            row += 2 * longest + 3  # a quote or a backslash in a key is escaped
-        else:
-            row += NUMBER_BYTES * (2 if isinstance(output, MeanOutput) else 1)
-    return plan.groups * row
+def worker_bytes(plan: Plan, tables: Tables) -> int:
+    """Bytes that one worker needs at most, from the plan and the tables' declared sizes alone: measurements are read one
+    after the other, and what is counted for each is kept to the end."""
+    read = max(_read_bytes(measurement, tables) for measurement in plan.measurements)
+    return BASE_BYTES + read + sum(_kept_bytes(measurement) for measurement in plan.measurements)
 
 
-def worker_bytes(plan: Plan, table: Table) -> int:
-    """Bytes that one worker needs at most, from the plan and the table's declared sizes alone."""
-    held = min(plan.rows_max, ROW_GROUP)
-    return (
-        BASE_BYTES
-        + plan.rows_max * RUN_BYTES
-        + held * len(columns_read(plan)) * VALUE_BYTES
-        + sum(_text_bytes(plan, table)) * TEXT_FACTOR
-        + plan.groups * (len(plan.primitives) + len(plan.keys) + 4) * GROUP_VECTOR_BYTES
-    )
+def _kept_bytes(measurement: Measurement) -> int:
+    if measurement.selected:
+        return counted_bytes(measurement)
+    cells = measurement.groups * (sum(measurement.widths) + len(measurement.keys) + 4)
+    return cells * GROUP_VECTOR_BYTES + counted_bytes(measurement)
 
 
-def _text_bytes(plan: Plan, table: Table) -> list[int]:
-    """Bytes of text in one row group of each text column that the plan reads."""
-    read = columns_read(plan)
-    held = min(plan.rows_max, ROW_GROUP)
+def _read_bytes(measurement: Measurement, tables: Tables) -> int:
+    relation = measurement.relation
+    scans = [scan for scan in scans_of(relation) if not scan.public]
+    held = sum(min(scan.rows_max, ROW_GROUP) * len(scan.columns) for scan in scans) * VALUE_BYTES
+    if not streamed(relation):
+        rows = relation_rows_held(relation) + public_rows_held(relation)
+        held += rows * columns_held(relation) * CELL_BYTES
+        held += rows * _UTF8_BYTES * sum(made_texts(relation, tables))
+    of_units = RUN_BYTES if streamed(relation) else UNIT_BYTES
+    return sum(scan.rows_max for scan in scans) * of_units + held + sum(_text_bytes(measurement, tables)) * TEXT_FACTOR
+
+
+def _text_bytes(measurement: Measurement, tables: Tables) -> list[int]:
+    """Bytes of text held at a time of each text column that the measurement reads: one row group of a private table, all
+    of a public one."""
     return [
-        held * _UTF8_BYTES * (column.max_length or LENGTH_UNDECLARED)
-        for column in table.columns
+        (scan.rows_max if scan.public else min(scan.rows_max, ROW_GROUP)) * _UTF8_BYTES * length
+        for scan in scans_of(measurement.relation)
+        for length in _lengths(scan, tables)
+    ]
+
+
+def _lengths(scan: Scan, tables: Tables) -> list[int]:
+    read = {name for name, _ in scan.columns}
+    return [
+        column.max_length or LENGTH_UNDECLARED
+        for column in tables[scan.dataset, scan.table].columns
         if column.name in read and column.type is Type.STRING and column.keys is None
     ]
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sandbox.terms.answer import Answer
 from sandbox.terms.dataset import Account, Dataset, UnitSpace, Version
 from sandbox.terms.loss import Loss
-from sandbox.terms.order import LoadOrder, MeasureOrder
+from sandbox.terms.order import LoadOrder, MeasureOrder, SourceVersion
 from sandbox.terms.people import Freeze, Grant, GrantRequest, GrantStanding, Person, PublicKeys, RequestStanding
 
 
@@ -49,7 +49,9 @@ class Reservation:
 
     `answer_key` names the question (grant, plan digest, data version, asked-for loss); `grant_version` and `grant` are
     rechecked inside the transaction, with its term, number of uses, revocation, and what is frozen, as is the
-    idempotency key. `key` is the id of the person's registered keys: the answer will be sealed to them.
+    idempotency key. `key` is the id of the person's registered keys: the answer will be sealed to them. `also` are the
+    versions of further datasets that are read, sorted: those with units are of the same space, covered by the same grant,
+    and their accounts are debited too; public ones cost nothing.
     """
 
     query: str
@@ -67,6 +69,7 @@ class Reservation:
     request: dict[str, Any]
     accepted_at: datetime
     visible_at: datetime
+    also: tuple[SourceVersion, ...] = ()
 
 
 class QueryState:
@@ -98,6 +101,13 @@ class QueryRecord:
     entry: int
     settled_entry: int | None
     answer: dict[str, Any] | None
+    further: tuple[str, ...] = ()
+    """The other datasets that it reads, public ones too, sorted."""
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """All datasets that it reads, the first one with units before the others."""
+        return (self.dataset, *self.further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +160,13 @@ class ReviewRecord:
     decision: str | None
     decided_entry: int | None
     released_entry: int | None
+    further: tuple[str, ...] = ()
+    """The other datasets that the query reads, public ones too, sorted."""
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """All datasets that the query reads, the first one with units before the others."""
+        return (self.dataset, *self.further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +230,13 @@ class Ledger(Protocol):
         """Enrol a person. Raises NameTaken."""
 
     def add_dataset(
-        self, dataset: Dataset, text: str, space: UnitSpace, space_limit: Loss, limit: Loss, entry: Entry
+        self,
+        dataset: Dataset,
+        text: str,
+        space: UnitSpace | None,
+        space_limit: Loss | None,
+        limit: Loss | None,
+        entry: Entry,
     ) -> Receipt:
         """Register a dataset (and its unit space where new) with their accounts. Raises DatasetExists, UnitSpaceConflict."""
 
@@ -270,7 +293,7 @@ class Ledger(Protocol):
 
     def release(self, release: ReleaseRecord, entry: Entry) -> tuple[ReleaseRecord, Receipt]:
         """Let an answer out, once: a second call returns the first record. Its review must be approved, its grant
-        not revoked, and neither person, grant nor dataset frozen, in this transaction. `entry` of the record is ignored.
+        not revoked, and neither person, grant nor any dataset that was read frozen, in this transaction. `entry` of the record is ignored.
         Raises: GrantRevoked, Frozen, AuditUnavailable; ValueError without an approving decision."""
 
     def forfeit(self, order: str, entry: Entry) -> Receipt:

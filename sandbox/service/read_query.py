@@ -118,6 +118,7 @@ def seen(enclave: Enclave, record: QueryRecord, need: str | None = None) -> Quer
         id=record.id,
         state=stand.state,
         dataset=record.dataset,
+        datasets=record.datasets,
         purpose=str(record.request["purpose"]),
         epsilon=str(record.request["epsilon"]),
         need=str(record.request["need"]) if need is None else need,

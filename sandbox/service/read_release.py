@@ -35,8 +35,8 @@ def release(enclave: Enclave, actor: Person, query: str) -> ReleaseView:
         AnswerPending: its slot has not come (facts: visible_at, spent).
         ReviewPending: it waits for reviewers (facts: review, spent).
         ReleaseRefused, ReleaseWithdrawn, ReleaseLapsed: it will not come out (facts: spent; reason, the reviewers').
-        Frozen: it is approved, and an officer's freeze holds it up (facts: spent); or it is out, and its dataset is
-            frozen now: no answer from such a one is handed out.
+        Frozen: it is approved, and an officer's freeze holds it up (facts: spent); or it is out, and a dataset
+            that it reads is frozen now: no answer from such a one is handed out.
         MeasurementForfeited: there will be none (facts: spent).
         ProofFailed: the stored release is not the one that was signed.
     """
@@ -45,7 +45,7 @@ def release(enclave: Enclave, actor: Person, query: str) -> ReleaseView:
     stand = stand_of(enclave, record)
     if stand.state != read_query.DONE:
         raise _not_out(enclave, record, stand)
-    require(enclave, actor, Action.READ_RELEASE, datasets=(record.dataset,))
+    require(enclave, actor, Action.READ_RELEASE, datasets=record.datasets)
     record = own_record(enclave, actor, query)
     if stand.review is None:
         raise Fault

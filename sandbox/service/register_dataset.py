@@ -40,6 +40,9 @@ def register(enclave: Enclave, actor: Person, text: str, file: str) -> DatasetVi
         raise RoleNotPermitted(
             f'The description names "{dataset.steward}" as steward; you speak for "{actor.organisation}".'
         ) from None
+    if dataset.public:
+        enclave.ledger.add_dataset(dataset, text, None, None, None, entry(enclave, actor, "dataset.registered", {}))
+        return dataset_view(enclave, dataset)
     space = _space(enclave, dataset)
     space_limit, limit = budget_loss(space, space.epsilon), budget_loss(space, dataset.epsilon)
     enclave.ledger.add_dataset(

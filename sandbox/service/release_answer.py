@@ -30,6 +30,7 @@ _RESERVED_FACTS = (
     "dataset",
     "data_version",
     "manifest",
+    "also",
     "grant",
     "grant_version",
     "person",
@@ -42,7 +43,7 @@ _RESERVED_FACTS = (
 def release(enclave: Enclave, review: ReviewRecord) -> bool:
     """Seal, certify and let out the answer of an approved review; whether it is out now. Doing it again changes nothing.
 
-    False where the grant was revoked, the person, the grant or the dataset is frozen, or the ledger cannot be written.
+    False where the grant was revoked, the person, the grant or a dataset is frozen, or the ledger cannot be written.
     """
     if review.released_entry is not None:
         return True
@@ -90,8 +91,9 @@ def is_revoked(enclave: Enclave, review: ReviewRecord) -> bool:
 
 
 def is_stopped(enclave: Enclave, review: ReviewRecord) -> bool:
-    """Whether an officer has frozen the author, the grant or the dataset."""
-    subjects = ((Subject.PERSON, review.author), (Subject.GRANT, review.grant), (Subject.DATASET, review.dataset))
+    """Whether an officer has frozen the author, the grant or a dataset that was read."""
+    datasets = ((Subject.DATASET, name) for name in review.datasets)
+    subjects = ((Subject.PERSON, review.author), (Subject.GRANT, review.grant), *datasets)
     return any(enclave.ledger.frozen(subject, name) for subject, name in subjects)
 
 

@@ -5,25 +5,30 @@ later, and forfeited at the last. Until then nothing that anybody can see depend
 back (security.md P1: neighbouring datasets told apart by run time alone).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from sandbox.plan.nodes import (
-    Arithmetic,
-    ColumnRef,
-    Comparison,
-    Conjunction,
-    CountValues,
-    Disjunction,
-    Expression,
-    Literal,
-    Membership,
-    Negation,
-    Not,
-    NullTest,
-    Plan,
-    SumValues,
+from sandbox.plan.expressions import children
+from sandbox.plan.measurement import Measurement
+from sandbox.plan.nodes import Expression, Membership
+from sandbox.plan.primitives import CountDistinct, TreeCounts
+from sandbox.plan.query import Plan
+from sandbox.plan.relation_facts import relation_facts
+from sandbox.plan.relations import (
+    Filter,
+    Join,
+    Project,
+    Relation,
+    Scan,
+    expressions_of,
+    rows_max,
+    sources_of,
+    streamed,
 )
+from sandbox.service.call_costs import calls_ns, costly
 from sandbox.terms.dataset import Table, Type
+
+Tables = Mapping[tuple[str, str], Table]
+"""Tables by dataset and name."""
 
 BASE_MS = 1_000
 """Signing, socket, handing buckets to warm actors, unwrapping keys, opening files, one ledger write: tens of
@@ -48,36 +53,94 @@ for the four bytes that UTF-8 needs at most."""
 GROUP_VECTOR_US = 100
 """One exact draw of the discrete Gaussian or Laplace and its finishing; OpenDP takes 10 to 40 µs."""
 
+TREE_NODE_US = 40
+"""The same for one node of a tree of counts, whose finishing is arithmetic on arrays."""
+
+SELECTED_US = 40
+"""One draw that decides whether a private group shows; every row could be in a group of its own."""
+
+RELATION_ROW_NS = 600
+"""One row through a node that sorts or looks up: per-unit aggregates, windows, joins. Measured: 80 to 250 ns."""
+
+DISTINCT_ROW_NS = 1_500
+"""One counted row's distinct value or private key: coded, hashed, sealed, merged. Measured: 300 to 700 ns."""
+
 DOUBLINGS = 3
 """How often a late engine moves an answer to the next slot before the loss is forfeited."""
 
 
-def slot_ms(plan: Plan, table: Table, tick_ms: int, turns: int) -> int:
-    """Milliseconds from acceptance to the first slot, a multiple of the tick. `table` is the plan's.
+def slot_ms(plan: Plan, tables: Tables, tick_ms: int, turns: int, buckets: int = 1) -> int:
+    """Milliseconds from acceptance to the first slot, a multiple of the tick. `tables` are those that the plan scans.
 
-    `turns` is how many queries one worker may have to serve at a time: each waits for the rows of all others.
+    `turns` is how many queries one worker may have to serve at a time: each waits for the rows of all others. A public
+    table is read for each of the `buckets`.
     """
-    nanoseconds = (
-        BASE_MS * 10**6
-        + turns * plan.rows_max * _row_ns(plan, table)
-        + plan.groups * len(plan.primitives) * GROUP_VECTOR_US * 10**3
-    )
+    nanoseconds = BASE_MS * 10**6
+    for measurement in plan.measurements:
+        nanoseconds += turns * _rows_ns(measurement, tables, buckets) + _noise_ns(measurement)
     tick = tick_ms * 10**6
     return -(-nanoseconds // tick) * tick_ms
 
 
-def _row_ns(plan: Plan, table: Table) -> int:
-    """What one row takes at most: its columns, its measurements, every operator on the way to them, and its texts."""
-    read = columns_read(plan)
-    nodes = [node for expression in _expressions(plan) for node in _nodes(expression)]
-    listed = sum(len(node.values) for node in nodes if isinstance(node, Membership))
+def _rows_ns(measurement: Measurement, tables: Tables, buckets: int) -> int:
+    """What all rows take at most: reading, every operator, and what is measured of them."""
+    relation = measurement.relation
+    found = _relation_ns(relation, tables, buckets)
+    passes = 1 + sum(
+        primitive.depth if isinstance(primitive, TreeCounts) else 1 for primitive in measurement.primitives
+    )
+    each = passes * ROW_COLUMN_NS + _nodes_ns(measurement.expressions)
+    each += sum(_calls_ns(expression, relation, tables) for expression in measurement.expressions)
+    if measurement.selected or any(isinstance(item, CountDistinct) for item in measurement.primitives):
+        each += DISTINCT_ROW_NS
+    return found + rows_max(relation) * each
+
+
+def _relation_ns(relation: Relation, tables: Tables, buckets: int) -> int:
+    below = sum(_relation_ns(source, tables, buckets) for source in sources_of(relation))
+    if isinstance(relation, Scan):
+        times = buckets if relation.public else 1
+        return times * relation.rows_max * _scan_ns(relation, tables)
+    expressions, sources = expressions_of(relation), sources_of(relation)
+    each = _nodes_ns(expressions)
+    for place, expression in enumerate(expressions):
+        each += _calls_ns(expression, sources[place % 2 if isinstance(relation, Join) else 0], tables)
+    if not isinstance(relation, Filter | Project):
+        each += RELATION_ROW_NS
+    elif not streamed(relation):
+        each += ROW_COLUMN_NS
+    rows = max(rows_max(relation), *(rows_max(source) for source in sources))
+    return below + rows * each
+
+
+def _calls_ns(expression: Expression, source: Relation, tables: Tables) -> int:
+    """What functions and operators on texts take on one row of the source."""
+    return calls_ns(expression, relation_facts(source, tables)) if costly(expression) else 0
+
+
+def _scan_ns(scan: Scan, tables: Tables) -> int:
+    """What reading one row takes: its columns, and its texts at their full lengths."""
+    read = {name for name, _ in scan.columns}
     characters = sum(
         column.max_length or 0
-        for column in table.columns
+        for column in tables[scan.dataset, scan.table].columns
         if column.name in read and column.type is Type.STRING and column.keys is None
     )
-    passes = len(read) + 1 + len(plan.primitives)  # the units file is read by every plan
-    return passes * ROW_COLUMN_NS + len(nodes) * ROW_NODE_NS + listed * ROW_LISTED_NS + 4 * characters * TEXT_BYTE_NS
+    return (len(read) + 1) * ROW_COLUMN_NS + 4 * characters * TEXT_BYTE_NS
+
+
+def _noise_ns(measurement: Measurement) -> int:
+    if measurement.selected:
+        # Every row may make a group that is drawn for; those that show are fewer by the threshold's size.
+        return measurement.rows_max * (SELECTED_US + len(measurement.primitives) * GROUP_VECTOR_US // 8) * 10**3
+    each = sum(GROUP_VECTOR_US if wide == 1 else wide * TREE_NODE_US for wide in measurement.widths)
+    return measurement.groups * each * 10**3
+
+
+def _nodes_ns(expressions: tuple[Expression, ...]) -> int:
+    nodes = [node for expression in expressions for node in _nodes(expression)]
+    listed = sum(len(node.values) for node in nodes if isinstance(node, Membership))
+    return len(nodes) * ROW_NODE_NS + listed * ROW_LISTED_NS
 
 
 def slots_ms(first: int) -> tuple[int, ...]:
@@ -95,28 +158,15 @@ def next_slot_ms(first: int, elapsed_ms: float) -> int:
     return next((slot for slot in slots_ms(first) if slot > elapsed_ms), deadline_ms(first))
 
 
-def columns_read(plan: Plan) -> frozenset[str]:
-    """Names of the columns that a plan reads."""
-    nodes = (node for expression in _expressions(plan) for node in _nodes(expression))
-    return frozenset({node.name for node in nodes if isinstance(node, ColumnRef)} | {key.column for key in plan.keys})
-
-
-def _expressions(plan: Plan) -> list[Expression]:
-    measured = [item.operand for item in plan.primitives if isinstance(item, CountValues | SumValues)]
-    return measured if plan.where is None else [plan.where, *measured]
+def columns_read(plan: Plan) -> frozenset[tuple[str, str, str]]:
+    """(dataset, table, column) of all that a plan reads."""
+    return frozenset((scan.dataset, scan.table, name) for scan in plan.scans for name, _ in scan.columns)
 
 
 def _nodes(expression: Expression) -> Iterator[Expression]:
     """The expression and all in it; the values of an IN list are no nodes."""
-    yield expression
-    match expression:
-        case ColumnRef() | Literal():
-            return
-        case Negation(operand=operand) | Membership(operand=operand) | NullTest(operand=operand) | Not(operand=operand):
-            yield from _nodes(operand)
-        case Arithmetic(left=left, right=right) | Comparison(left=left, right=right):
-            yield from _nodes(left)
-            yield from _nodes(right)
-        case Conjunction(operands=operands) | Disjunction(operands=operands):
-            for operand in operands:
-                yield from _nodes(operand)
+    waiting = [expression]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += children(node)

@@ -114,4 +114,6 @@ def _registered(enclave: Enclave, names: Sequence[str]) -> list[Dataset]:
     for dataset in datasets:
         if dataset.grade is Grade.CORE:
             raise CoreGrade(f'"{dataset.name}" is of the core grade: no grant can be requested for it.')
+        if dataset.public:
+            raise MalformedRequest(f'"{dataset.name}" is public: it needs no grant.', field="datasets")
     return datasets

@@ -56,7 +56,7 @@ def copy(enclave: Enclave, actor: Person, review_id: str) -> ReviewCopy:
     return ReviewCopy(
         id=opening.id,
         plan=plan_of(enclave, item),
-        grade=item.dataset.grade,
+        grade=item.grade,
         data_version=int(record.request["measured"]["data_version"]),
         purpose=str(record.request["purpose"]),
         need=str(record.request["need"]),
@@ -64,7 +64,7 @@ def copy(enclave: Enclave, actor: Person, review_id: str) -> ReviewCopy:
         organisation=item.review.organisation,
         grant=item.standing,
         cost=cost_of(record).to_json(),
-        profile=profile_for(item.dataset.grade),
+        profile=profile_for(item.grade),
         reasons=opening.reasons,
         outcome=opening.outcome,
         votes_needed=opening.votes,
@@ -180,8 +180,8 @@ def _summary(item: Reviewed, actor: Person) -> ReviewSummary:
     opening = item.review.opening
     return ReviewSummary(
         id=opening.id,
-        dataset=item.review.dataset,
-        grade=item.dataset.grade.value,
+        dataset=", ".join(dataset.name for dataset in item.datasets if not dataset.public),
+        grade=item.grade.value,
         purpose=str(item.record.request["purpose"]),
         outcome=opening.outcome,
         state=item.found.state.value,

@@ -6,36 +6,41 @@ from dataclasses import dataclass
 from policies.visible import granted
 from sandbox.plan.canonical import plan_digest
 from sandbox.plan.compile import compile_query
-from sandbox.plan.nodes import Plan
+from sandbox.plan.query import Plan
 from sandbox.review.votes import Ballot, Tally, tally
 from sandbox.service.enclave import Enclave
 from sandbox.service.ports import QueryRecord, ReviewRecord, VoteRecord
-from sandbox.service.ruling import binding
-from sandbox.terms.dataset import Dataset
+from sandbox.service.ruling import binding, strictest
+from sandbox.terms.dataset import Dataset, Grade
 from sandbox.terms.people import GrantStanding
 from sandbox.terms.refusal import Fault, Refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """`digest` is what a vote is bound to now; `found` counts the votes that are bound to it."""
+    """`datasets` are all that the query reads, `grade` is the strictest of them. `digest` is what a vote is bound to now;
+    `found` counts the votes that are bound to it."""
 
     review: ReviewRecord
     record: QueryRecord
-    dataset: Dataset
+    datasets: tuple[Dataset, ...]
     standing: GrantStanding
     digest: str
     found: Tally
 
+    @property
+    def grade(self) -> Grade:
+        return strictest(self.datasets)
+
 
 def reviewed(enclave: Enclave, review: ReviewRecord) -> Reviewed:
     """Look up what a review is about."""
-    record, dataset = enclave.ledger.query(review.query), enclave.ledger.dataset(review.dataset)
-    standing = enclave.ledger.standing(review.grant)
-    if record is None or dataset is None or standing is None:
+    record, standing = enclave.ledger.query(review.query), enclave.ledger.standing(review.grant)
+    datasets = [found[0] for name in review.datasets if (found := enclave.ledger.dataset(name)) is not None]
+    if record is None or len(datasets) != len(review.datasets) or standing is None:
         raise Fault
     digest = binding(enclave, record)
-    return Reviewed(review, record, dataset[0], standing, digest, counted(review, digest, review.votes))
+    return Reviewed(review, record, tuple(datasets), standing, digest, counted(review, digest, review.votes))
 
 
 def counted(review: ReviewRecord, digest: str, votes: tuple[VoteRecord, ...]) -> Tally:
@@ -54,9 +59,9 @@ def plan_of(enclave: Enclave, item: Reviewed) -> Plan:
         Fault: the text does not give that plan any more.
     """
     wanted = item.record.request["measured"]["plan_digest"]
-    for dataset in _descriptions(enclave, item):
+    for datasets in _descriptions(enclave, item):
         try:
-            plan = compile_query(str(item.record.request["sql"]), {dataset.name: dataset})
+            plan = compile_query(str(item.record.request["sql"]), {dataset.name: dataset for dataset in datasets})
         except Refusal:
             continue
         if plan_digest(plan) == wanted:
@@ -64,8 +69,8 @@ def plan_of(enclave: Enclave, item: Reviewed) -> Plan:
     raise Fault("The measured plan cannot be shown.")
 
 
-def _descriptions(enclave: Enclave, item: Reviewed) -> Iterator[Dataset]:
-    """The dataset as its author saw it, as far as that can still be told: grants may have come and gone since."""
-    yield granted(item.dataset, enclave.ledger.standings(item.record.person))
-    yield granted(item.dataset, (item.standing,))
-    yield item.dataset
+def _descriptions(enclave: Enclave, item: Reviewed) -> Iterator[tuple[Dataset, ...]]:
+    """The datasets as their author saw them, as far as that can still be told: grants may have come and gone since."""
+    for standings in (enclave.ledger.standings(item.record.person), (item.standing,)):
+        yield tuple(granted(dataset, standings) for dataset in item.datasets)
+    yield item.datasets

@@ -3,19 +3,20 @@
 The rules themselves are `sandbox.review`; their profiles travel with the policies, so the policy bundle's digest covers them.
 """
 
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
 
 from policies.bundle import profiles
-from sandbox.plan.nodes import Plan
-from sandbox.privacy.accuracy import interval
+from sandbox.plan.query import Plan
+from sandbox.privacy import accuracy
 from sandbox.proof.sealing import derive, tag
 from sandbox.review.binding import review_digest
 from sandbox.review.profile import Profile, parse_profiles, profile_of
-from sandbox.review.rules import Asked, Intervals, value_columns
+from sandbox.review.rules import Asked, Intervals, groups_asked, value_columns
 from sandbox.service.enclave import Enclave
 from sandbox.service.ports import QueryRecord
-from sandbox.terms.answer import Answer, KeyColumn
+from sandbox.terms.answer import Answer
 from sandbox.terms.canonical import digest
 from sandbox.terms.dataset import Dataset, Grade
 from sandbox.terms.people import Grant
@@ -32,18 +33,26 @@ def _profiles() -> dict[Grade, Profile]:
     return parse_profiles(profiles())
 
 
+_STRICTNESS = (Grade.GENERAL, Grade.IMPORTANT, Grade.CORE)
+
+
+def strictest(datasets: Iterable[Dataset]) -> Grade:
+    """The grade whose profile rules over an answer from all of these datasets."""
+    return max((dataset.grade for dataset in datasets), key=_STRICTNESS.index)
+
+
 def profile_for(grade: Grade) -> Profile:
     """The profile that rules over data of a grade. Raises CoreGrade where there is none: such data never leaves."""
     return profile_of(_profiles(), grade)
 
 
-def asked(plan: Plan, dataset: Dataset, grant: Grant, epsilon: Fraction, need: str) -> Asked:
-    """What the rules look at before there is an answer."""
+def asked(plan: Plan, grade: Grade, grant: Grant, epsilon: Fraction, need: str) -> Asked:
+    """What the rules look at before there is an answer; `grade` is the strictest of the data's."""
     return Asked(
-        grade=dataset.grade,
+        grade=grade,
         epsilon=epsilon,
         grant_epsilon=grant.epsilon,
-        groups=plan.groups,
+        groups=groups_asked(plan),
         columns=value_columns(plan),
         need=need,
         duty=grant.review,
@@ -52,7 +61,7 @@ def asked(plan: Plan, dataset: Dataset, grant: Grant, epsilon: Fraction, need: s
 
 def intervals(answer: Answer) -> Intervals:
     """Of every value column, at `LEVEL`: rules and reviewers read them beside the numbers."""
-    return {column.name: interval(column, LEVEL) for column in answer.columns if not isinstance(column, KeyColumn)}
+    return accuracy.intervals(answer, LEVEL)
 
 
 def draw(enclave: Enclave, order: str) -> Fraction:
@@ -73,4 +82,5 @@ def binding(enclave: Enclave, record: QueryRecord) -> str:
         str(measured["manifest"]),
         digest(record.answer),
         enclave.bundle,
+        measured["also"],
     )

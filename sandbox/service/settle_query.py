@@ -14,6 +14,7 @@ from sandbox.review.binding import review_digest
 from sandbox.review.profile import Profile
 from sandbox.review.rules import Asked, after
 from sandbox.service import release_answer
+from sandbox.service.ask import also_fact
 from sandbox.service.audit import entry
 from sandbox.service.desk import Measured, Running
 from sandbox.service.enclave import Enclave
@@ -23,7 +24,7 @@ from sandbox.service.release_clock import slots_ms
 from sandbox.service.ruling import draw, intervals
 from sandbox.terms.answer import Answer
 from sandbox.terms.canonical import digest
-from sandbox.terms.order import MeasureOrder
+from sandbox.terms.order import MeasureOrder, SourceVersion
 from sandbox.terms.refusal import AuditUnavailable
 
 
@@ -37,6 +38,8 @@ class Task:
     plan_digest: str
     asked: Asked
     profile: Profile
+    primary: SourceVersion
+    also: tuple[SourceVersion, ...]
 
 
 def dispatch(enclave: Enclave, task: Task) -> None:
@@ -135,6 +138,11 @@ def _opening(enclave: Enclave, task: Task, measured: Measured) -> ReviewOpening:
         reasons=ruling.reasons,
         profile=task.profile.name,
         digest=review_digest(
-            task.plan_digest, task.order.version, task.order.manifest, digest(measured.answer), enclave.bundle
+            task.plan_digest,
+            task.primary.version,
+            task.primary.manifest,
+            digest(measured.answer),
+            enclave.bundle,
+            [also_fact(source) for source in task.also],
         ),
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.proof.submission import Submission, check_submission
-from sandbox.service.ask import QueryRequest, Question
+from sandbox.service.ask import QueryRequest, Question, also_fact
 from sandbox.service.enclave import Enclave
 from sandbox.service.ports import EngineStatus, QueryRecord
 from sandbox.terms.loss import decimal_text
@@ -62,6 +62,7 @@ def sealed_request(
             "plan_digest": question.plan_digest,
             "data_version": question.version.number,
             "manifest": question.version.manifest,
+            "also": [also_fact(source) for source in question.also],
             "network": engine.network,
             "clock": {"tick_ms": enclave.settings.tick_ms, "on": enclave.settings.clock_on},
         }

@@ -23,7 +23,7 @@ from sandbox.service.desk import Running
 from sandbox.service.enclave import Enclave
 from sandbox.service.ports import EngineStatus, QueryRecord, Reservation
 from sandbox.service.read_query import seen
-from sandbox.service.release_clock import deadline_ms, slot_ms
+from sandbox.service.release_clock import deadline_ms
 from sandbox.service.settle_query import Task, dispatch
 from sandbox.service.signed_request import check_signed, sealed_request
 from sandbox.service.views import QueryView
@@ -187,15 +187,23 @@ def _reserve(
     order = MeasureOrder(
         id=reservation.order,
         boot=engine.boot,
-        dataset=reservation.dataset,
-        version=question.version.number,
-        manifest=question.version.manifest,
+        sources=question.sources,
         plan=plan_json(question.plan),
         spec=question.spec.to_json(),
         reserved=reservation.loss,
         deadline_ms=deadline_ms(first),
     )
-    return record, Task(running, order, grant.id, question.plan_digest, question.asked, question.profile)
+    task = Task(
+        running,
+        order,
+        grant.id,
+        question.plan_digest,
+        question.asked,
+        question.profile,
+        question.primary,
+        question.also,
+    )
+    return record, task
 
 
 def _reservation(
@@ -215,7 +223,7 @@ def _reservation(
         person=actor.name,
         grant=grant.id,
         grant_version=grant.version,
-        dataset=question.plan.dataset,
+        dataset=question.plan.datasets[0],
         space=question.space.name,
         loss=question.spec.cost,
         answer_key=question.answer_key(grant),
@@ -225,11 +233,12 @@ def _reservation(
         request=sealed_request(enclave, request, key, question, engine),
         accepted_at=now,
         visible_at=now + slot,
+        also=question.also,
     )
 
 
 def _slot_ms(enclave: Enclave, question: Question) -> int:
-    return slot_ms(question.plan, question.table, enclave.settings.tick_ms, enclave.settings.turns)
+    return question.slot_ms(enclave.settings.tick_ms, enclave.settings.turns)
 
 
 def _facts(enclave: Enclave, request: QueryRequest, question: Question) -> dict[str, Any]:

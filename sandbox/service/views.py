@@ -106,14 +106,18 @@ class CostView:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a query would give and cost; nothing was spent."""
+    """What a query would give and cost; nothing was spent. `groups` and `bounds` are those of its first measurement;
+    `groups` is None where private keys decide which show; `dataset` and `table` are the first that it reads, `datasets` all, public
+    ones too. `picture` is SVG, "" where none was asked for."""
 
     dataset: str
+    datasets: tuple[str, ...]
     table: str
     version: int
     grant: str
     plan: dict[str, list[str]]
-    groups: int
+    picture: str
+    groups: int | None
     bounds: dict[str, int]
     mechanism: str
     cost: CostView
@@ -127,10 +131,12 @@ class Quote:
         return {
             "verdict": "answerable",
             "dataset": self.dataset,
+            "datasets": list(self.datasets),
             "table": self.table,
             "version": self.version,
             "grant": self.grant,
             "plan": self.plan,
+            **({"picture": self.picture} if self.picture else {}),
             "groups": self.groups,
             "bounds": self.bounds,
             "mechanism": self.mechanism,
@@ -147,11 +153,12 @@ class Quote:
 @dataclass(frozen=True, slots=True)
 class QueryView:
     """A submitted query. While it is running this is a function of the plan and the time alone; `review` is None until
-    its slot. `need` is empty for all but its owner."""
+    its slot. `need` is empty for all but its owner. `dataset` is the first that it reads, `datasets` are all, public ones too."""
 
     id: str
     state: str
     dataset: str
+    datasets: tuple[str, ...]
     purpose: str
     epsilon: str
     need: str
@@ -168,6 +175,7 @@ class QueryView:
             "id": self.id,
             "state": self.state,
             "dataset": self.dataset,
+            "datasets": list(self.datasets),
             "purpose": self.purpose,
             "epsilon": self.epsilon,
             "need": self.need,
@@ -296,7 +304,7 @@ class DatasetView:
     summary: DatasetSummary
     tables: tuple[dict[str, Any], ...]
     version: int | None
-    space: dict[str, str]
+    space: dict[str, str] | None
     epsilon: str
 
     def to_json(self) -> dict[str, Any]:

@@ -1,17 +1,19 @@
-"""A noisy answer: integers that left the mechanism, and what they stand for.
+"""A noisy answer: integers that left the mechanism, what they stand for, and what was computed from such integers.
 
-Displayed numbers are computed from the noisy integers by exact arithmetic, here and nowhere else, so that every reader
-of the same answer sees the same numbers. `to_json` is the canonical, signed form; integers in it are strings.
+Numbers of counts, sums and means are computed from the noisy integers by exact arithmetic, here and nowhere else, so that
+every reader of the same answer sees the same numbers; all else comes as the engine computed it, as canonical text.
+`to_json` is the canonical, signed form; integers in it are strings. An answer may have no rows.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
+from sandbox.terms.cells import Cell, double, read_cell
 from sandbox.terms.dataset import KeyValue, Type
 from sandbox.terms.exact_numbers import read_fraction
 
-FORMAT = "sandbox/answer/v1"
+FORMAT = "sandbox/answer/v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +26,13 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class KeyColumn:
-    """The group keys, one a row."""
+    """The group keys, one a row: they carry no noise. None where an outer join found no line."""
 
     name: str
     type: Type
-    values: tuple[KeyValue, ...]
+    values: tuple[KeyValue | None, ...]
 
-    def numbers(self) -> tuple[KeyValue, ...]:
+    def numbers(self) -> tuple[KeyValue | None, ...]:
         """What a reader sees in each row."""
         return self.values
 
@@ -61,7 +63,7 @@ class SumColumn:
     def numbers(self) -> tuple[int | float, ...]:
         """What a reader sees in each row."""
         exact = (integer * self.granularity for integer in self.integers)
-        return tuple(int(value) if self.type is Type.INT else float(value) for value in exact)
+        return tuple(int(value) if self.type is Type.INT else double(value) for value in exact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,36 @@ class MeanColumn:
     def numbers(self) -> tuple[float, ...]:
         """What a reader sees in each row."""
         return tuple(
-            float(min(max(self.center + self.granularity * total / max(count, 1), self.low), self.high))
+            double(min(max(self.center + self.granularity * total / max(count, 1), self.low), self.high))
             for total, count in zip(self.totals, self.counts, strict=True)
         )
 
 
-AnswerColumn: TypeAlias = KeyColumn | CountColumn | SumColumn | MeanColumn
+@dataclass(frozen=True, slots=True)
+class ComputedColumn:
+    """Values computed after the noise, as canonical text (`sandbox.terms.cells`), None for NULL.
+
+    `meaning` says what of, in words. A value that is a multiple of one noisy integer, plus what carries no noise, has the
+    `noise` of that integer, times `step`; of others the noise is None and nobody knows their intervals.
+    """
+
+    name: str
+    type: Type
+    values: tuple[str | None, ...]
+    meaning: str
+    noise: Noise | None = None
+    step: Fraction = Fraction(0)
+
+    def numbers(self) -> tuple[Cell, ...]:
+        """What a reader sees in each row; dates and times as ISO 8601 text.
+
+        Raises:
+            ValueError: a text is not one of the type.
+        """
+        return tuple(read_cell(text, self.type) for text in self.values)
+
+
+AnswerColumn: TypeAlias = KeyColumn | CountColumn | SumColumn | MeanColumn | ComputedColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +124,9 @@ class Answer:
 
     @property
     def rows(self) -> int:
-        """How many groups; the plan decides it, never the data."""
+        """How many lines: as the plan says, or as many as selection, HAVING and joins left of the noisy ones."""
         first = self.columns[0]
-        return len(first.numbers())
+        return len(first.values if isinstance(first, KeyColumn | ComputedColumn) else first.numbers())
 
     def to_json(self) -> dict[str, Any]:
         """The canonical form."""
@@ -167,6 +193,16 @@ def _column_json(column: AnswerColumn) -> dict[str, Any]:
                 "total_noise": _noise_json(column.total_noise),
                 "count_noise": _noise_json(column.count_noise),
             }
+        case ComputedColumn():
+            return {
+                "kind": "computed",
+                "name": column.name,
+                "type": column.type.value,
+                "values": list(column.values),
+                "meaning": column.meaning,
+                "noise": None if column.noise is None else _noise_json(column.noise),
+                "step": str(column.step),
+            }
 
 
 def _column_from_json(value: dict[str, Any]) -> AnswerColumn:
@@ -196,5 +232,19 @@ def _column_from_json(value: dict[str, Any]) -> AnswerColumn:
                 _noise(value["total_noise"]),
                 _noise(value["count_noise"]),
             )
+        case "computed":
+            return _computed(name, value)
         case _:
             raise ValueError("unknown column kind")
+
+
+def _computed(name: str, value: dict[str, Any]) -> ComputedColumn:
+    noise, step = value["noise"], read_fraction(value["step"])
+    if (noise is None) != (step == 0) or step < 0:
+        raise ValueError("noise comes with a positive step")
+    texts = tuple(None if text is None else str(text) for text in value["values"])
+    column = ComputedColumn(
+        name, Type(value["type"]), texts, str(value["meaning"]), None if noise is None else _noise(noise), step
+    )
+    column.numbers()  # raises where a text is not of the type
+    return column

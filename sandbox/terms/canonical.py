@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any] | list[Any] | str | int | bool | None
 
-_INTEGER_LIMIT = 2**53
+INTEGER_LIMIT = 2**53
 
 
 def canonical_bytes(value: Json) -> bytes:
@@ -35,7 +35,7 @@ def _check(value: object) -> None:
     if value is None or isinstance(value, bool | str):
         return
     if isinstance(value, int):
-        if abs(value) > _INTEGER_LIMIT:
+        if abs(value) > INTEGER_LIMIT:
             raise ValueError("integers beyond 2^53 travel as strings")
         return
     if isinstance(value, dict):

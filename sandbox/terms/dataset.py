@@ -65,15 +65,33 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitLink:
+    """A declared foreign key to the unit: `column` of this table holds values of `key`, the key column of the table
+    `through` of the same dataset; a row belongs to the unit of the row it names there, and to none (it is left out at
+    ingest) where there is no such row."""
+
+    through: str
+    column: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """One table. A unit has at most `max_rows_per_unit` rows and `max_groups_per_unit` groups in any one answer."""
+    """One table. A unit has at most `max_rows_per_unit` rows and `max_groups_per_unit` groups in any one answer.
+
+    A row's unit is named by the column `unit`, or found along `link`. A table of a public dataset has neither, and 0 for
+    both limits. `key` names the columns that together tell rows apart; () where none are declared. A table that others
+    link through has exactly one key column.
+    """
 
     name: str
-    unit: str
+    unit: str | None
     rows_max: int
     max_rows_per_unit: int
     max_groups_per_unit: int
     columns: tuple[Column, ...]
+    link: UnitLink | None = None
+    key: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column of that name (names are lower case), or None."""
@@ -107,7 +125,7 @@ class UnitSpace:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A described dataset: what its TOML file says."""
+    """A described dataset: what its TOML file says. A public one has no unit space (""), no budget and costs nothing."""
 
     name: str
     title: str
@@ -118,6 +136,11 @@ class Dataset:
     tables: tuple[Table, ...]
     space: UnitSpace | None = None
     """The unit space's definition, where this description brings a new one."""
+
+    @property
+    def public(self) -> bool:
+        """Whether its rows may be seen by everybody: reference tables to join with."""
+        return not self.unit_space
 
     def table(self, name: str) -> Table | None:
         """The table of that name, or None."""

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from sandbox.terms.column_reader import COLUMN_KEYS, read_column
-from sandbox.terms.dataset import Column, ColumnRole, Dataset, Grade, Table, UnitSpace
+from sandbox.terms.dataset import Column, ColumnRole, Dataset, Grade, Table, Type, UnitLink, UnitSpace
 from sandbox.terms.loss import Mode
 from sandbox.terms.toml_reader import Section, Source
 
@@ -23,6 +23,10 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _NAME_ALLOWED = "a lower-case letter, then up to 62 lower-case letters, digits and dashes"
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _IDENTIFIER_ALLOWED = "a lower-case letter or underscore, then up to 62 lower-case letters, digits and underscores"
+_HEAD = ("name", "title", "steward", "unit_space", "grade", "budget", "public")
+_LINK_ALLOWED = 'a column, or a table { through = "orders", key = "order_id" }'
+_KEY_ALLOWED = "a column of this table, or a list of columns that together tell its rows apart"
+_KEYED = (Type.INT, Type.STRING, Type.DATE)
 _EPSILON_ALLOWED = 'a positive decimal in a string, such as "20", up to 9000000000'
 
 
@@ -38,7 +42,10 @@ def parse_description(text: str, file: str = "description.toml") -> Dataset:
     """
     source = Source(text, file)
     root = Section(source, (), source.root, ("dataset", "unit_spaces", "tables"))
-    head = root.section("dataset", ("name", "title", "steward", "unit_space", "grade", "budget"), "a table [dataset]")
+    head = root.section("dataset", _HEAD, "a table [dataset]")
+    public = head.flag("public")
+    if public:
+        return _public(root, head)
     unit_space = head.name("unit_space", _NAME, _NAME_ALLOWED)
     return Dataset(
         name=head.name("name", _NAME, _NAME_ALLOWED),
@@ -49,6 +56,26 @@ def parse_description(text: str, file: str = "description.toml") -> Dataset:
         epsilon=_epsilon(head.section("budget", ("epsilon",), 'a table { epsilon = "20" }')),
         tables=_tables(root),
         space=_space(root, unit_space),
+    )
+
+
+def _public(root: Section, head: Section) -> Dataset:
+    """Reference tables whose rows everybody may see: no unit, no budget, and nothing to grade."""
+    for name in ("unit_space", "budget"):
+        if head.has(name):
+            head.refuse("A public dataset has none.", "leave it out, or leave out public", name)
+    if head.choice("grade", [grade.value for grade in Grade]) != Grade.GENERAL:
+        head.refuse("Public data is of the general grade.", "general", "grade")
+    if root.has("unit_spaces"):
+        root.refuse("A public dataset has none.", "leave it out, or leave out public", "unit_spaces")
+    return Dataset(
+        name=head.name("name", _NAME, _NAME_ALLOWED),
+        title=head.text("title"),
+        steward=head.text("steward", 63),
+        unit_space="",
+        grade=Grade.GENERAL,
+        epsilon=Fraction(0),
+        tables=_tables(root, public=True),
     )
 
 
@@ -85,31 +112,84 @@ def _delta(budget: Section, mode: Mode) -> Fraction:
     return delta
 
 
-def _tables(root: Section) -> tuple[Table, ...]:
+def _tables(root: Section, *, public: bool = False) -> tuple[Table, ...]:
     given = root.take("tables", dict, "at least one table [tables.<name>]")
     section = Section(root.source, ("tables",), given, given)
-    tables = tuple(_table(section, *item) for item in section.named_sections(_IDENTIFIER, _IDENTIFIER_ALLOWED))
+    tables = tuple(_table(section, *item, public) for item in section.named_sections(_IDENTIFIER, _IDENTIFIER_ALLOWED))
     if not 1 <= len(tables) <= TABLES_MAX:
         root.refuse("This is not a usable number of tables.", f"1 to {TABLES_MAX} tables", "tables")
+    named = {table.name: table for table in tables}
+    for table in tables:
+        _check_link(section, table, named)
     return tables
 
 
-def _table(tables: Section, name: str, given: Mapping[str, Any]) -> Table:
-    known = ("unit", "rows_max", "max_rows_per_unit", "max_groups_per_unit", "columns")
+def _table(tables: Section, name: str, given: Mapping[str, Any], public: bool) -> Table:
+    known = ("unit", "key", "rows_max", "max_rows_per_unit", "max_groups_per_unit", "columns")
     section = Section(tables.source, (*tables.path, name), given, known)
-    unit = section.name("unit", _IDENTIFIER, _IDENTIFIER_ALLOWED)
-    rows = section.integer("max_rows_per_unit", 1, ROWS_PER_UNIT_MAX)
+    unit, link = (None, None) if public else _unit(section)
+    for extra in ("unit", "max_rows_per_unit", "max_groups_per_unit") if public else ():
+        if section.has(extra):
+            section.refuse("A public table has no units.", "leave it out", extra)
+    rows = 0 if public else section.integer("max_rows_per_unit", 1, ROWS_PER_UNIT_MAX)
+    columns = _columns(section, unit)
     return Table(
         name=name,
         unit=unit,
         rows_max=section.integer("rows_max", 1, ROWS_MAX),
         max_rows_per_unit=rows,
-        max_groups_per_unit=section.integer("max_groups_per_unit", 1, rows, rows),
-        columns=_columns(section, unit),
+        max_groups_per_unit=0 if public else section.integer("max_groups_per_unit", 1, rows, rows),
+        columns=columns,
+        link=link,
+        key=_key(section, {column.name for column in columns}),
     )
 
 
-def _columns(table: Section, unit: str) -> tuple[Column, ...]:
+def _unit(table: Section) -> tuple[str | None, UnitLink | None]:
+    """The unit's column, or the declared foreign key along which it is found."""
+    if not isinstance(table.value.get("unit"), dict):
+        return table.name("unit", _IDENTIFIER, _IDENTIFIER_ALLOWED), None
+    section = table.section("unit", ("through", "key", "column"), _LINK_ALLOWED)
+    through = section.name("through", _IDENTIFIER, _IDENTIFIER_ALLOWED)
+    key = section.name("key", _IDENTIFIER, _IDENTIFIER_ALLOWED)
+    column = section.name("column", _IDENTIFIER, _IDENTIFIER_ALLOWED) if section.has("column") else key
+    return None, UnitLink(through, column, key)
+
+
+def _key(table: Section, columns: set[str]) -> tuple[str, ...]:
+    if not table.has("key"):
+        return ()
+    given = table.value["key"]
+    names = [given] if isinstance(given, str) else given
+    usable = isinstance(names, list) and names and all(isinstance(name, str) and name in columns for name in names)
+    if not usable or len(set(names)) != len(names):
+        table.refuse("This is no key.", _KEY_ALLOWED, "key")
+    return tuple(sorted(names))
+
+
+def _check_link(tables: Section, table: Table, named: Mapping[str, Table]) -> None:
+    """Every link leads to a table with a unit column, over keys of one type."""
+    seen, link = {table.name}, table.link
+    while link is not None:
+        given = tables.value[table.name]["unit"]
+        section = Section(tables.source, (*tables.path, table.name, "unit"), given, given)
+        through = named.get(link.through)
+        if through is None or through.name in seen:
+            section.refuse("The units cannot be found through this table.", "another table of this file", "through")
+        if through.key != (link.key,):
+            section.refuse(f"This is not the declared key of {through.name}.", "its key, of one column", "key")
+        one, other = named[table.name].column(link.column), through.column(link.key)
+        if one is None:
+            section.refuse(
+                "The table has no such column.", "a column of this table", "column" if "column" in given else "key"
+            )
+        elif other is None or one.type is not other.type or one.type not in _KEYED:
+            section.refuse("The two columns are of different types.", "both int, string or date", "key")
+        seen.add(through.name)
+        table, link = through, through.link
+
+
+def _columns(table: Section, unit: str | None) -> tuple[Column, ...]:
     given = table.take("columns", dict, "a table of columns")
     section = Section(table.source, (*table.path, "columns"), given, given)
     if len(given) > COLUMNS_MAX:
@@ -119,9 +199,10 @@ def _columns(table: Section, unit: str) -> tuple[Column, ...]:
         for name, value in section.named_sections(_IDENTIFIER, _IDENTIFIER_ALLOWED)
     )
     units = [column.name for column in columns if column.role is ColumnRole.UNIT]
-    if unit not in units:
+    if unit is not None and unit not in units:
         table.refuse("The unit is not a column with that role.", 'a column of this table with role = "unit"', "unit")
     for extra in units:
         if extra != unit:
-            section.refuse("A table has one unit column, the one that `unit` names.", f"the unit role on {unit}", extra)
+            allowed = f"the unit role on {unit}" if unit is not None else "no column with the unit role here"
+            section.refuse("A table has one unit column, the one that `unit` names.", allowed, extra)
     return columns

@@ -9,21 +9,44 @@ from typing import Any
 
 from sandbox.terms.loss import Loss, Mode
 
-MEASURE = "sandbox/order/measure/v1"
+MEASURE = "sandbox/order/measure/v2"
 LOAD = "sandbox/order/load/v1"
 SIGNING_CONTEXT = b"sandbox/order/v1\n"
 """Prefix of the bytes that the order key signs."""
 
 
 @dataclass(frozen=True, slots=True)
-class MeasureOrder:
-    """Measure `plan` (canonical JSON) as `spec` says on one version, for no more than the `reserved` loss."""
+class SourceVersion:
+    """The version of a dataset that an order reads, known by the digest of its manifest."""
 
-    id: str
-    boot: str
     dataset: str
     version: int
     manifest: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The canonical form."""
+        return {"dataset": self.dataset, "version": self.version, "manifest": self.manifest}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "SourceVersion":
+        """The inverse of `to_json`.
+
+        Raises:
+            KeyError, ValueError, TypeError: not such a document.
+        """
+        return cls(str(value["dataset"]), int(value["version"]), str(value["manifest"]))
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureOrder:
+    """Measure `plan` (canonical JSON) as `spec` says, for no more than the `reserved` loss.
+
+    `sources` are the versions of all datasets that the plan scans, public ones too, sorted by dataset, each once.
+    """
+
+    id: str
+    boot: str
+    sources: tuple[SourceVersion, ...]
     plan: dict[str, Any]
     spec: dict[str, Any]
     reserved: Loss
@@ -35,9 +58,7 @@ class MeasureOrder:
             "format": MEASURE,
             "id": self.id,
             "boot": self.boot,
-            "dataset": self.dataset,
-            "version": self.version,
-            "manifest": self.manifest,
+            "sources": [source.to_json() for source in self.sources],
             "plan": self.plan,
             "spec": self.spec,
             "reserved": {
@@ -61,9 +82,7 @@ class MeasureOrder:
         return cls(
             str(value["id"]),
             str(value["boot"]),
-            str(value["dataset"]),
-            int(value["version"]),
-            str(value["manifest"]),
+            tuple(SourceVersion.from_json(dict(source)) for source in value["sources"]),
             dict(value["plan"]),
             dict(value["spec"]),
             Loss(Mode(reserved["mode"]), int(reserved["units"]), int(reserved["delta"])),

@@ -49,8 +49,11 @@ class Aggregate(StrEnum):
 
     COUNT = "count"  # rows, or values that are not NULL
     COUNT_UNITS = "count-units"  # distinct units
+    COUNT_DISTINCT = "count-distinct"  # distinct values of a column
     SUM = "sum"
     MEAN = "mean"
+    SPREAD = "spread"  # variances, deviations, covariances, correlations
+    QUANTILE = "quantile"  # quantiles, medians, and extreme quantiles for minima and maxima
 
 
 class ReviewDuty(StrEnum):

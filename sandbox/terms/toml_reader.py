@@ -135,6 +135,10 @@ class Section:
             self.refuse("There is no such choice." + (f" Did you mean {near[0]}?" if near else ""), allowed, name)
         return value
 
+    def flag(self, name: str) -> bool:
+        """A truth value; false where it is not given."""
+        return self.has(name) and bool(self.take(name, bool, "true or false"))
+
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int:
         """An integer within [low, high]; required where there is no default."""
         allowed = f"an integer from {low} to {high}"

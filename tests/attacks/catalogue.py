@@ -65,10 +65,13 @@ PRIVACY = (
         + _proofs("test_canaries.py", ("test_no_canary_leaves_a_life", "test_canary_controls.py::test_files_that_hold_rows_are_found")),
     ),
     Attack(
-        "P7", "The number of groups, or an answer's size, tells who exists", "Declared keys, all of them, always; sealed texts of a few sizes",
+        "P7", "The number of groups, or an answer's size, tells who exists", "Public keys, all of them, always; private ones by noisy selection; sealed texts of a few sizes",
         _proofs(
             "test_p07_existence.py", "test_groups_are_those_declared_whoever_is_there",
-            ("test_keys_from_the_data_are_refused", "test_control_keys_from_the_data_show_them"),
+            "test_computed_groups_are_enumerated_from_declarations", "test_a_group_of_one_person_does_not_show",
+            "test_the_chance_that_it_shows_is_within_the_delta_that_is_paid",
+            ("test_whoever_comes_moves_no_vector_beyond_what_its_noise_is_made_for", "test_control_somebody_beyond_all_bounds_would_move_them_further"),
+            ("test_keys_and_rows_from_the_data_are_refused", "test_control_keys_from_the_data_show_them"),
         )
         + _proofs("test_size_classes.py", ("test_contents_of_one_class_look_alike_in_size", "test_record_replay.py::test_control_an_answer_whose_size_depends_on_a_value_is_noticed")),
     ),
@@ -84,12 +87,12 @@ PRIVACY = (
     ),
     Attack(
         "P11", "Bounds, domains or null rates taken from rows; NaN and infinities", "Declared bounds only; NaN is NULL, what lies beyond is the bound",
-        _proofs("test_p09_numbers.py", "test_no_value_moves_a_sum_by_more_than_its_bound", "test_nothing_is_taken_from_the_data_but_the_answer")
+        _proofs("test_p09_numbers.py", "test_no_value_moves_a_sum_by_more_than_its_bound", "test_nothing_is_taken_from_the_data_but_the_answer", ("test_the_richest_person_moves_no_vector_beyond_what_its_noise_is_made_for", "test_control_machine_integers_wrap"), "test_an_extreme_is_no_value_of_a_row")
         + _proofs("test_epsilon_audit.py", ("test_every_operator_on_the_pair_that_hurts_it_most", "test_epsilon_mutants.py::test_a_planted_fault_is_caught")),
     ),
     Attack(
-        "P12", "Singling one person out, alone or by differences", "The identifier only counts people; each answer has its own noise and price",
-        _proofs("test_p12_singling_out.py", "test_what_singles_somebody_out_has_no_plan")
+        "P12", "Singling one person out, alone or by differences", "The identifier is counted and joined on, never compared or shown; each answer has its own noise and price",
+        _proofs("test_p12_singling_out.py", "test_what_singles_somebody_out_has_no_plan", "test_what_is_answered_about_few_is_bounded_and_noisy")
         + _proofs("test_p16_averaging.py", ("test_a_person_cannot_be_subtracted_out_exactly", ""))
         + _proofs("test_epsilon_audit.py", ("test_a_unit_is_told_apart_no_better_than_was_paid_for", "test_epsilon_mutants.py::test_the_audit_catches_what_is_planted")),
     ),
@@ -114,7 +117,7 @@ PRIVACY = (
         _proofs("test_release_timing.py", ("test_the_clock_hides_how_long_the_engine_took", "test_control_without_the_clock_the_pairs_are_told_apart"))
         + _proofs("test_one_question_one_draw.py", ("test_a_quote_is_as_if_new", "")),
     ),
-    Attack("P18", "Rows encoded in answers: texts, names, bits", "Counts, sums and means only; withheld columns are not there", _proofs("test_p12_singling_out.py", "test_what_carries_rows_has_no_plan")),
+    Attack("P18", "Rows encoded in answers: texts, names, bits", "Noisy numbers, and keys that many people share; withheld columns are not there", _proofs("test_p12_singling_out.py", "test_what_carries_rows_has_no_plan")),
     Attack(
         "P19", "Randomness that repeats after a fork or from a seed", "The operating system's generator; nothing is seeded",
         _proofs("test_p19_randomness.py", "test_no_fork_draws_what_another_drew", "test_no_source_of_the_product_seeds_anything")

@@ -108,7 +108,7 @@ def certificates(attacked):
         forged[f"{name}, signed by another key"] = other, OTHER
         forged[f"{name}, signed by the release key and not in the log"] = other, release_key
     forged |= {
-        "downgraded": (facts | {"format": "sandbox/certificate/v1"}, release_key),
+        "downgraded": (facts | {"format": "sandbox/certificate/v2"}, release_key),
         "of a weaker suite": (facts | {"suite": "sandbox-suite-0"}, release_key),
         "signed by the log's key": (facts, attacked.log_key),
     }

@@ -27,7 +27,7 @@ from crafted_rows import plan_of, spec_of
 from workers.noise import prepare
 sql = "select ward, count(*) as n from clinic.visits group by ward"
 spec = spec_of(sql, 10**3)
-(mechanism,) = prepare(plan_of(sql), spec, spec.cost)
+((mechanism,),) = prepare(plan_of(sql), spec, spec.cost)
 mechanism.draw(np.zeros(3, np.int64))
 generator, plainer = np.random.default_rng(), random.Random()
 lines = []

@@ -32,12 +32,16 @@ from workers.admission import Admission, OrderRefused
 from workers.engine import Bootstrap
 from workers.partial import Merge, PartialRefused
 from workers.partial import unpack as unpack_partial
+from workers.tally import Shape
 from workers.wire import FrameRefused, unpack_message
 
 ROOT = Path(__file__).parents[2]
 PROTOCOLS = [0, 1, 2, 3, 4, 5]
 RUNS = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib", "yaml"}
 KEY = SigningKey("sandbox-order", b"k" * 32)
+
+
+SHAPES = (Shape(1, 1, (), 0),)
 
 
 def admitted(payload: bytes) -> object:
@@ -49,7 +53,7 @@ def opened(payload: bytes) -> object:
 
 
 def merged(payload: bytes) -> object:
-    return Merge("order", new_sealing_key(), {0: {}}, (1, 1)).add((0,), payload)
+    return Merge("order", new_sealing_key(), {0}, SHAPES).add((0,), payload)
 
 
 def extended(payload: bytes) -> object:
@@ -74,7 +78,7 @@ READERS: dict[str, tuple[Callable[[bytes], object], type[BaseException] | tuple[
     ),
     "a signed order": (admitted, OrderRefused),
     "a partial sum": (merged, ProofFailed),
-    "an unsealed partial sum": (unpack_partial, PartialRefused),
+    "an unsealed partial sum": (lambda payload: unpack_partial(payload, SHAPES), PartialRefused),
     "a sealed text": (lambda payload: unseal(b"k" * 32, payload, "x"), ProofFailed),
     "a text sealed to somebody": (opened, ProofFailed),
     "the engine's bootstrap": (Bootstrap.parse, (ValueError, KeyError, TypeError)),

@@ -15,7 +15,7 @@ from sandbox.proof.sealing import new_sealing_key, open_sealed, seal, seal_to, s
 from sandbox.proof.signing import SigningKey
 from sandbox.terms.canonical import canonical_bytes
 from sandbox.terms.loss import Loss, Mode
-from sandbox.terms.order import SIGNING_CONTEXT, MeasureOrder
+from sandbox.terms.order import SIGNING_CONTEXT, MeasureOrder, SourceVersion
 from sandbox.terms.refusal import ProofFailed
 from workers.admission import Admission, OrderRefused
 from workers.fleet import Fleet
@@ -82,7 +82,7 @@ def engine(home: Path) -> Server:
 
 def order(boot: str) -> tuple[bytes, bytes]:
     """A signed order for the engine of that nonce."""
-    made = MeasureOrder("o_1", boot, "clinic", 1, "0" * 64, {}, {}, Loss(Mode.PURE, 1), 1_000)
+    made = MeasureOrder("o_1", boot, (SourceVersion("clinic", 1, "0" * 64),), {}, {}, Loss(Mode.PURE, 1), 1_000)
     body = canonical_bytes(made.to_json())
     return body, ORDER_KEY.sign(SIGNING_CONTEXT + body)
 

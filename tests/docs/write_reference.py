@@ -6,6 +6,9 @@ from pathlib import Path
 import click
 
 from sandbox.faces.cli.main import main
+from sandbox.plan.functions import casts, conditionals, moments, numbers, texts
+from sandbox.plan.functions.entry import Function
+from sandbox.terms.dataset import Type
 from sandbox.terms.refusal import catalogue
 
 REFERENCE = Path(__file__).parents[2] / "sandbox" / "docs" / "reference"
@@ -94,7 +97,77 @@ def commands() -> Iterator[tuple[str, click.Command]]:
             yield f"sandbox {name}", command
 
 
-PAGES = {"problems.md": problems, "cli.md": cli}
+FAMILIES = (
+    ("Numbers", numbers.ENTRIES),
+    ("Texts", texts.ENTRIES),
+    ("Dates and times", moments.ENTRIES),
+    ("Choices", conditionals.ENTRIES),
+    ("Casts", casts.ENTRIES),
+)
+BEGIN = "<!-- functions: made from the code by python tests/docs/write_reference.py -->"
+END = "<!-- end of functions -->"
+
+
+def functions() -> str:
+    """Every function of the table, by family: how it is written, what it gives, what it means."""
+    lines = []
+    for family, entries in FAMILIES:
+        lines += [f"**{family}**", "", "| Function | Gives | Meaning |", "|---|---|---|"]
+        lines += [f"| {written(entry)} | {given(entry)} | {entry.words}{chosen(entry)} |" for entry in entries]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def written(entry: Function) -> str:
+    """The call and its other spellings, as SQL text."""
+    names = [item.name for item in entry.parameters]
+    names = [*names[: entry.fewest], *(f"[{name}]" for name in names[entry.fewest :])]
+    names += ["…"] if entry.largest > len(entry.parameters) else []
+    spelled = [spelling(name, names, entry) for name in entry.sql]
+    return ", ".join(f"`{text}`".replace("|", "\\|") for text in dict.fromkeys(spelled))
+
+
+def chosen(entry: Function) -> str:
+    """The words that a constant argument may be."""
+    choices = [f"`{item.name}` is {', '.join(item.choices)}" for item in entry.parameters if item.choices]
+    return "; " + "; ".join(choices) if choices else ""
+
+
+def spelling(name: str, names: list[str], entry: Function) -> str:
+    """One way to write a call."""
+    if name in ("cast", "try_cast"):
+        return f"{name}({names[0]} as {given(entry)})"
+    if name == "extract":
+        return f"extract(part from {names[1]})" if len(names) > 1 else f"extract(epoch from {names[0]})"
+    if name in ("+", "-") and len(names) == 3:
+        return f"{names[0]} {name} interval ({names[1]}) {names[2]}"
+    if name == "date_add":
+        return f"date_add({names[0]}, interval ({names[1]}) {names[2]})"
+    if name in ("like", "ilike"):
+        return f"{names[0]} {name} {names[1]}"
+    if not name.replace("_", "").isalnum():
+        return f"{names[0]} {name} {names[1]}"
+    return f"{name}({', '.join(names)})"
+
+
+def given(entry: Function) -> str:
+    """The types of the results."""
+    found = []
+    for kind in Type:
+        kinds = [kind if kind in parameter.types else min(parameter.types) for parameter in entry.parameters]
+        if not kinds or kind in entry.parameters[0].types:
+            found.append(entry.result(tuple(kinds[: max(entry.fewest, 1)])) or entry.result(tuple(kinds)))
+    return " or ".join(dict.fromkeys(kind.value for kind in found if kind is not None))
+
+
+def sql() -> str:
+    """The reference of the language: written by hand, but for its table of functions."""
+    text = (REFERENCE / "sql.md").read_text("utf-8")
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n\n{functions()}\n{END}{rest.split(END)[1]}"
+
+
+PAGES = {"problems.md": problems, "cli.md": cli, "sql.md": sql}
 
 if __name__ == "__main__":
     for page, text in PAGES.items():

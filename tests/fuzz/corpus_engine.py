@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 import mutations
-from fuzz_orders import BOOT, ORDER_KEY, ORDERS, PLANS, bombs, lax_bytes, signed
+from fuzz_orders import BOOT, ORDER_KEY, ORDERS, PLANS, bombs, lax_bytes, signed, zeros
 from plan_examples import CLINIC
 from watching import Corpus
 
@@ -31,6 +31,7 @@ from workers.store_refused import StoreRefused
 
 _VISITS = CLINIC["clinic"].tables[0]
 TABLE = ManifestTable("visits", stored_columns(_VISITS), (), TableLimits.of(_VISITS))
+MANIFEST = Manifest("clinic", 1, CLINIC["clinic"].unit_space, 1, schema_digest(CLINIC["clinic"]), (TABLE,), "engine")
 
 
 def measure_orders() -> Corpus:
@@ -42,8 +43,8 @@ def measure_orders() -> Corpus:
         spec = MeasurementSpec.from_json(order.spec)
         check_spec(plan, spec)
         noise.prepare(plan, spec, order.reserved)
-        check_claims(plan, TABLE)
-        answer = finish(order.id, plan, spec, [[0] * plan.groups for _ in plan.primitives])
+        check_claims(plan, (MANIFEST,))
+        answer = finish(order.id, plan, spec, zeros(plan))
         check_answer(answer, order.id, plan, spec)
 
     def make(chance: Random) -> tuple[bytes, bytes]:
@@ -80,8 +81,8 @@ def manifest_files() -> Corpus:
         (folder / "manifest.json").write_bytes(body)
         (folder / "manifest.sig").write_bytes(signer.sign(manifests.SIGNING_CONTEXT + body))
         version = open_version(home, "clinic", 1, sha256(body).hexdigest(), keys)
+        check_claims_of(version.manifest)
         for name in version.table_names:
-            check_claims_of(version.table(name))
             for bucket in range(min(version.buckets, 4)):
                 version.bucket_key(name, bucket)
 
@@ -90,16 +91,17 @@ def manifest_files() -> Corpus:
     )
 
 
-def check_claims_of(table: ManifestTable) -> None:
+def check_claims_of(manifest: Manifest) -> None:
     for plan in PLANS:
-        check_claims(plan, table)
+        check_claims(plan, (manifest,))
 
 
 def _manifest(signer: SigningKey, kek: bytes) -> Manifest:
-    empty = Manifest("clinic", 1, "people", 1, schema_digest(CLINIC["clinic"]), (), signer.verifier.text)
+    space = CLINIC["clinic"].unit_space
+    empty = Manifest("clinic", 1, space, 1, schema_digest(CLINIC["clinic"]), (), signer.verifier.text)
     files = tuple(
         ManifestFile(0, kind, "00" * 16, wrap(kek, b"k" * 32, empty.aad("visits", 0, kind, "00" * 16)), "ab" * 32)
         for kind in ("rows", "units")
     )
     table = ManifestTable(TABLE.name, TABLE.columns, files, TABLE.limits)
-    return Manifest("clinic", 1, "people", 1, empty.schema, (table,), signer.verifier.text)
+    return Manifest("clinic", 1, space, 1, empty.schema, (table,), signer.verifier.text)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgpack
 import mutations
-from fuzz_orders import BOOT, LOAD, ORDER_KEY, ORDERS, bombs, lax_bytes, signed
+from fuzz_orders import BOOT, LOAD, ORDER_KEY, ORDERS, bombs, lax_bytes, signed, zeros
 from watching import Corpus
 
 from sandbox.adapters import engine_frames, engine_socket
@@ -99,7 +99,7 @@ def answers() -> Corpus:
     """Answers to an order of every kind of column, canonical or not."""
     order = ORDERS[1]
     plan, spec = read_plan(order.plan), MeasurementSpec.from_json(order.spec)
-    answer = finish(order.id, plan, spec, [[0] * plan.groups for _ in plan.primitives]).to_json()
+    answer = finish(order.id, plan, spec, zeros(plan)).to_json()
 
     def of(document: Any) -> dict[str, Any]:
         try:

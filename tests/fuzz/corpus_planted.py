@@ -13,12 +13,12 @@ import corpus_sql
 import corpus_texts
 import msgpack
 import mutations
-from plan_examples import BOTH
 from watching import SECONDS, Corpus, slowness
 
 from sandbox.plan.canonical import plan_json, read_plan
 from sandbox.plan.compile import compile_query
-from sandbox.plan.nodes import Plan
+from sandbox.plan.query import Plan
+from sandbox.plan.relations import Filter
 from sandbox.plan.rewrite import TRUE
 from sandbox.terms.refusal import NotAnswerable
 
@@ -61,7 +61,7 @@ def quadratic() -> Corpus:
     """A reader whose time grows with the square of the input: in proportion to its size it would be in time."""
 
     def read(text: str) -> int:
-        return sum(text.startswith("x", place) for place in range(len(text)) for _ in range(len(text) // 64))
+        return sum(text.startswith("x", place) for place in range(len(text)) for _ in range(len(text) // 8))
 
     return Corpus("quadratic", lambda _chance: "", read, (), ("x" * 10_000,))
 
@@ -79,8 +79,9 @@ def unsound() -> Corpus:
     """A compiler whose plans keep a filter that is always true: not the form that is read back."""
 
     def read(sql: str) -> Plan:
-        plan = compile_query(sql, BOTH)
-        return replace(plan, where=TRUE if plan.where is None else plan.where)
+        plan = compile_query(sql, corpus_sql.DATASETS)
+        first, *others = plan.measurements
+        return replace(plan, measurements=(replace(first, relation=Filter(first.relation, TRUE)), *others))
 
     return replace(corpus_sql.corpus(), read=read, always=())
 
@@ -90,7 +91,7 @@ def misleading() -> Corpus:
 
     def read(sql: str) -> Plan:
         try:
-            return compile_query(sql, BOTH)
+            return compile_query(sql, corpus_sql.DATASETS)
         except NotAnswerable as refusal:
             refusal.rewrite = refusal.rewrite and refusal.rewrite.replace("select", "selekt")
             raise
@@ -102,7 +103,7 @@ def beyond() -> Corpus:
     """A compiler that forgets which columns may be read: its plans name the withheld one where another was asked for."""
 
     def read(sql: str) -> Plan:
-        text = json.dumps(plan_json(compile_query(sql, BOTH)))
+        text = json.dumps(plan_json(compile_query(sql, corpus_sql.DATASETS)))
         return read_plan(json.loads(text.replace('"city"', '"note"')))
 
     return replace(corpus_sql.corpus(), read=read, always=())

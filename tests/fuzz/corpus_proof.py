@@ -26,6 +26,7 @@ from sandbox.proof.receipts import check_entry, check_receipt
 from sandbox.proof.signed_grant import CONTEXT, check_grant, grant_document, read_grant, sign_grant
 from sandbox.proof.signing import VerifyingKey
 from sandbox.proof.submission import Submission, check_submission, sign_submission
+from sandbox.terms.answer import FORMAT as ANSWER_FORMAT
 from sandbox.terms.canonical import canonical_bytes
 from sandbox.terms.people import Aggregate, Grant, ReviewDuty
 from sandbox.terms.refusal import ProofFailed, SignatureInvalid
@@ -44,7 +45,7 @@ GRANT = sign_grant(
 )  # fmt: skip
 SUBMISSION = Submission(ORIGIN, "ann", ANN.id, "select 1", "research", "1", "for the yearly report", "key-1")
 ANSWER = {
-    "format": "sandbox/answer/v1",
+    "format": ANSWER_FORMAT,
     "order": "o_q_1",
     "columns": [
         {"kind": "key", "name": "sex", "type": "string", "values": ["F", "M"]},

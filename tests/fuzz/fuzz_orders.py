@@ -1,6 +1,7 @@
 """Orders that fuzzed readers of the engine's socket start from, and the key that signs them anew after a slip."""
 
 import json
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -9,11 +10,13 @@ from plan_examples import CLINIC, CLINIC_TEXT
 
 from sandbox.plan.canonical import plan_json
 from sandbox.plan.compile import compile_query
+from sandbox.plan.query import Plan
 from sandbox.privacy.mechanism import measurement_spec
 from sandbox.proof.signing import SigningKey
 from sandbox.terms.canonical import canonical_bytes
 from sandbox.terms.loss import Loss, Mode
-from sandbox.terms.order import SIGNING_CONTEXT, LoadOrder, MeasureOrder
+from sandbox.terms.order import SIGNING_CONTEXT, LoadOrder, MeasureOrder, SourceVersion
+from workers.noisy_table import NoisyTable
 
 BOOT = "ab" * 16
 ORDER_KEY = SigningKey("sandbox-order", b"o" * 32)
@@ -32,13 +35,21 @@ PLANS = tuple(compile_query(sql, CLINIC) for sql in SQL)
 def order_of(number: int) -> MeasureOrder:
     plan = PLANS[number]
     spec = measurement_spec(plan, Mode.ZCDP, UNITS)
-    return MeasureOrder(
-        "o_1", BOOT, "clinic", 1, "ef" * 32, plan_json(plan), spec.to_json(), Loss(Mode.ZCDP, UNITS), 8_000
-    )
+    sources = (SourceVersion("clinic", 1, "ef" * 32),)
+    return MeasureOrder("o_1", BOOT, sources, plan_json(plan), spec.to_json(), Loss(Mode.ZCDP, UNITS), 8_000)
 
 
 ORDERS = tuple(order_of(number) for number in range(len(PLANS)))
 LOAD = LoadOrder("o_2", BOOT, "clinic", 1, CLINIC_TEXT, 16, {"visits": "visits.csv"})
+
+
+def zeros(plan: Plan) -> tuple[NoisyTable, ...]:
+    """Noisy tables of nothing but zeros; no private group shows."""
+    found = []
+    for measurement in plan.measurements:
+        lines = () if measurement.selected else tuple(product(*(key.values or () for key in measurement.keys)))
+        found.append(NoisyTable(lines, tuple((0,) * (wide * len(lines)) for wide in measurement.widths)))
+    return tuple(found)
 
 
 def signed(chance: Random, order: dict[str, Any]) -> tuple[bytes, bytes]:

@@ -11,6 +11,14 @@ from sandbox.adapters import books
 
 
 @pytest.fixture(params=sorted(ADAPTERS))
+def unseeded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    opened = ADAPTERS[request.param](tmp_path)
+    yield opened
+    books.verify(opened)
+    opened.close()
+
+
+@pytest.fixture(params=sorted(ADAPTERS))
 def governed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     opened = ADAPTERS[request.param](tmp_path)
     seed(opened)

@@ -19,6 +19,7 @@ from sandbox.service.ports import Entry, Ledger, ReleaseRecord, Reservation, Rev
 from sandbox.terms.dataset import UnitSpace, Version
 from sandbox.terms.description import parse_description
 from sandbox.terms.loss import Loss, Mode
+from sandbox.terms.order import SourceVersion
 from sandbox.terms.people import (
     Aggregate,
     Freeze,
@@ -77,6 +78,29 @@ def add_dataset(ledger: Ledger, name: str = "clinic", *, limit: int = 1000, spac
         loss(limit, 100),
         entry("dataset.registered", actor="bureau"),
     )
+
+
+PUBLIC = (
+    '[dataset]\nname = "{}"\ntitle = "Names of places"\nsteward = "bureau"\npublic = true\ngrade = "general"\n'
+    "[tables.places]\nrows_max = 100\n[tables.places.columns]\n"
+    'code = {{ type = "string", keys = ["N", "S"] }}\n'
+)
+
+
+def add_public(ledger: Ledger, name: str = "areas") -> Any:
+    """A public dataset: reference tables without units, accounts or grants."""
+    text = PUBLIC.format(name)
+    stated = entry("dataset.registered", actor="bureau")
+    return ledger.add_dataset(parse_description(text), text, None, None, None, stated)
+
+
+def add_version(ledger: Ledger, name: str, number: int = 1) -> Any:
+    return ledger.add_version(Version(name, number, "ab" * 32), entry("version.loaded", actor="bureau"))
+
+
+def sources(*names: str, version: int = 1, manifest: str = "ab" * 32) -> tuple[SourceVersion, ...]:
+    """Versions of further datasets that a query reads."""
+    return tuple(SourceVersion(name, version, manifest) for name in names)
 
 
 ROLES = {"bureau": Role.STEWARD, "rita": Role.REVIEWER, "ron": Role.REVIEWER, "rosa": Role.REVIEWER}
@@ -250,7 +274,7 @@ def reused(number: int | str = 1) -> Entry:
 
 
 def an_answer(order: str, value: int = 42) -> dict[str, Any]:
-    return {"format": "sandbox/answer/v1", "order": order, "columns": [{"kind": "count", "integers": [str(value)]}]}
+    return {"format": "sandbox/answer/v2", "order": order, "columns": [{"kind": "count", "integers": [str(value)]}]}
 
 
 DIGEST = hashlib.sha256(b"what the reviewers saw").hexdigest()
@@ -315,7 +339,7 @@ def close_review(ledger: Ledger, review: str, decision: str = "withdrawn") -> An
 
 
 def a_release(number: int | str = 1, **changes: Any) -> ReleaseRecord:
-    certificate = {"format": "sandbox/certificate/v2", "query": f"q{number}", "answer": "cd" * 32}
+    certificate = {"format": "sandbox/certificate/v3", "query": f"q{number}", "answer": "cd" * 32}
     made = ReleaseRecord(
         f"o{number}", f"q{number}", f"rr-o{number}", keys_of("ann").id, certificate, b"A" + b"e" * 99, 0
     )

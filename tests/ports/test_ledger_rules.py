@@ -15,7 +15,9 @@ from ledger_world import (
     add_dataset,
     add_grant,
     add_person,
+    add_public,
     add_request,
+    add_version,
     approve,
     commit,
     decline,
@@ -31,6 +33,7 @@ from ledger_world import (
     reserved,
     revoke,
     seed,
+    sources,
     vote,
 )
 
@@ -48,7 +51,7 @@ OLDER = {
     "limits_are_fixed",
     "spending_never_falls",
     "versions_grow",
-    "a_query_has_four_accounts",
+    "a_query_has_its_accounts",
     "only_committed_answers_are_reused",
     "only_reservations_are_settled",
 }
@@ -90,8 +93,17 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection
     ledger.reserve(reservation("dan", person="dan", grant="g-dan", dataset="dentist"), reserved("dan"))
     for name in ("bob", "cid", "eva"):
         ledger.reserve(reservation(name, person=name, grant=f"g-{name}"), reserved(name))
-    for name in ("bob", "cid", "dan", "eva"):
+    for name in ("eye", "areas", "zones"):
+        add_dataset(ledger, name) if name == "eye" else add_public(ledger, name)
+        add_version(ledger, name)
+    for name, further in (("fay", "areas"), ("gus", "zones")):
+        add_analyst(ledger, name, ("clinic", "eye"))
+        also = sources(*sorted((further, "eye")))
+        ledger.reserve(reservation(name, person=name, grant=f"g-{name}", also=also), reserved(name))
+    for name in ("bob", "cid", "dan", "eva", "fay", "gus"):
         commit(ledger, f"o{name}")
+    add_version(ledger, "eye", 2)
+    freeze(ledger, "dataset", "zones", 6)
     revoke(ledger, "g-bob")
     freeze(ledger, "person", "cid", 1)
     freeze(ledger, "dataset", "dentist", 2)
@@ -139,6 +151,10 @@ def query(grant: str, person: str, dataset: str = "clinic", use: str = "", key: 
         f"'{key or keys_of(person).id}', mode, {0 if of else 1}, 0, {of or 'NULL'}, answer_key, randomblob(32), body, "
         f"request, accepted_at, visible_at, 0, mac FROM queries WHERE grant_id = '{grant}' ORDER BY entry LIMIT 1"
     )
+
+
+def also(dataset: str, version: int = 1, query: str = "q99") -> str:
+    return f"INSERT INTO also_read VALUES ('{query}', '{dataset}', {version})"
 
 
 def ballot(
@@ -203,6 +219,14 @@ CASES: list[tuple[str, tuple[str, ...]]] = [
     ("no_query_of_what_is_frozen", (query("g-cid", "cid", of="'qcid'"),)),
     ("no_query_of_what_is_frozen", (query("g-dan", "dan", "dentist"),)),
     ("no_query_of_what_is_frozen", (query("g-eva", "eva"),)),
+    ("no_query_of_what_is_frozen", (also("zones"), query("g-fay", "fay"))),
+    ("what_is_also_read_comes_first", (also("areas", query="q1"),)),
+    ("a_query_has_its_accounts", (also("clinic"), query("g-ann", "ann"))),
+    ("further_datasets_are_granted_or_public", (also("eye"), query("g-ann", "ann"))),
+    ("only_committed_answers_are_reused", (query("g-fay", "fay", of="'qfay'"),)),
+    ("only_committed_answers_are_reused", (also("eye"), query("g-fay", "fay", of="'qfay'"))),
+    ("only_committed_answers_are_reused", (also("eye", 2), also("areas"), query("g-fay", "fay", of="'qfay'"))),
+    ("only_committed_answers_are_reused", (also("areas"), query("g-ann", "ann", of="'q1'"))),
     # reviews
     ("a_review_opens_with_its_answer", (ANSWERED.format("o3", 0), ANSWERED.format("o4", 1), OPENED.format("o3", 1))),
     ("a_review_opens_with_its_answer", (FORFEITED, OPENED.format("o3", 0))),
@@ -258,6 +282,7 @@ CASES: list[tuple[str, tuple[str, ...]]] = [
     ("no_release_of_what_is_frozen", (released("ocid", "rr-ocid", "qcid", "cid"),)),
     ("no_release_of_what_is_frozen", (released("odan", "rr-odan", "qdan", "dan"),)),
     ("no_release_of_what_is_frozen", (released("oeva", "rr-oeva", "qeva", "eva"),)),
+    ("no_release_of_what_is_frozen", (released("ogus", "rr-ogus", "qgus", "gus"),)),
 ]  # fmt: skip
 
 
@@ -277,6 +302,7 @@ FOREIGN = [
     (query("g-ann", "ann", key=keys_of("bob").id), "keys are the person's"),
     (query("g-ann", "ann", key="k_none"), "keys are registered"),
     (query("g-ann", "ann", dataset="dentist"), "the grant names the dataset"),
+    (also("eye", 3), "a source's version was loaded"),
     (released("o12", "rr-o12", "q12"), "a release has a decision"),
     (grant("r-none"), "a grant has a request"),
     (grant("r-bob"), "a request is granted to who asked"),
@@ -323,6 +349,10 @@ def test_what_happens_once_or_has_a_form_is_kept_by_keys_and_checks(raw: sqlite3
         (query("g-ann", "ann"),),
         (query("g-ann", "ann", of="'q1'"),),
         (query("g-dan", "dan", "clinic"),),
+        (also("eye"), also("areas"), query("g-fay", "fay")),
+        (also("eye"), also("areas"), query("g-fay", "fay", of="'qfay'")),
+        (also("areas"), query("g-ann", "ann")),
+        (released("ofay", "rr-ofay", "qfay", "fay"),),
         (ballot("rr-o11", "ron", 2, entry=NEWEST), decided("rr-o11", "approved", NEWEST)),
         (ballot("rr-o11", "rita", 2, digest="after a restart"),),
         (ballot("rr-oone", "ron", 1, "afterwards"),),
@@ -334,6 +364,30 @@ def test_what_happens_once_or_has_a_form_is_kept_by_keys_and_checks(raw: sqlite3
 )
 def test_control_what_is_right_is_taken(raw: sqlite3.Connection, statements: tuple[str, ...]) -> None:
     assert attempt(raw, statements) is None
+
+
+def test_a_row_with_further_datasets_debits_each_of_its_accounts_once(raw: sqlite3.Connection) -> None:
+    before = _spent(raw)
+    raw.execute("BEGIN")
+    for statement in (also("eye"), also("areas"), query("g-fay", "fay")):
+        raw.execute(statement)
+    moved = {owner: units - before[owner] for owner, units in _spent(raw).items() if units != before[owner]}
+    raw.execute("ROLLBACK")
+    assert moved == dict.fromkeys(
+        [("space", "patients"), ("dataset", "clinic"), ("dataset", "eye"), ("grant", "g-fay"), ("analyst", "fay")], 1
+    )
+
+
+def _spent(raw: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    return {(kind, owner): units for kind, owner, units in raw.execute("SELECT kind, owner, spent_units FROM accounts")}
+
+
+def test_what_is_read_belongs_to_a_query(raw: sqlite3.Connection) -> None:
+    raw.execute("BEGIN")
+    raw.execute(also("eye"))
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        raw.execute("COMMIT")
+    raw.execute("ROLLBACK")
 
 
 @pytest.mark.parametrize(

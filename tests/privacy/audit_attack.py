@@ -20,6 +20,8 @@ SIDE = 5e-7
 _Z = float(stats.norm.isf(SIDE))
 _ORDERS = 1 + np.asarray([1e-6, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 9, 19])
 _THRESHOLDS = np.linspace(0.01, 0.99, 60)
+_LOOKED_AT = 24
+"""Integers that are looked at alone and in pairs, of those that moved; the likelihood ratio takes all."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,11 @@ def _statistics(
         for side in (first, second)
     ]
     names, columns = ["length"], [(lengths[0], lengths[1])]
-    if absent.exact.size == width:
-        scales = np.repeat([float.fromhex(v.scale) for v in absent.asked.spec.vectors], absent.asked.plan.groups)
+    one, two = flat(absent), flat(present)
+    if len(one) == width:
         names.append("likelihood")
-        columns.append(tuple(_ratio(side, absent, present, scales) for side in values))
-    moved = [number for number in range(width) if absent.exact.size != width or _differs(absent, present, number)]
+        columns.append(tuple(_ratio(side, one, two, _scales(absent), absent.asked.mode) for side in values))
+    moved = [number for number in range(width) if len(one) != width or one[number] != two[number]][:_LOOKED_AT]
     # What did not move matters too where noise is shared; a few are enough to find that.
     still = [number for number in range(width) if number not in moved][:2]
     for number in moved:
@@ -106,13 +108,19 @@ def _statistics(
     return names, np.stack([pair[0] for pair in columns], axis=1), np.stack([pair[1] for pair in columns], axis=1)
 
 
-def _differs(absent: Measured, present: Measured, number: int) -> bool:
-    return bool(absent.exact.ravel()[number] != present.exact.ravel()[number])
+def flat(measured: Measured) -> np.ndarray:
+    """All exact integers of an answer, one after the other."""
+    return np.concatenate([vector for vectors in measured.vectors() for vector in vectors])
 
 
-def _ratio(values: np.ndarray, absent: Measured, present: Measured, scales: np.ndarray) -> np.ndarray:
-    one, two = (values - absent.exact.ravel()) / scales, (values - present.exact.ravel()) / scales
-    if absent.asked.mode is Mode.ZCDP:
+def _scales(measured: Measured) -> np.ndarray:
+    lengths = [len(vector) for vectors in measured.vectors() for vector in vectors]
+    return np.repeat([float.fromhex(vector.scale) for vector in measured.asked.spec.vectors], lengths)
+
+
+def _ratio(values: np.ndarray, absent: np.ndarray, present: np.ndarray, scales: np.ndarray, mode: Mode) -> np.ndarray:
+    one, two = (values - absent) / scales, (values - present) / scales
+    if mode is Mode.ZCDP:
         return (one**2 - two**2).sum(axis=1) / 2
     return (np.abs(one) - np.abs(two)).sum(axis=1)
 

@@ -6,12 +6,13 @@ drawing and finishing.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
 import numpy as np
 
-from workers import conform, contribute, evaluate, fixed_point, numbers, partial, scan
+from workers import accumulators, conform, contribute, evaluate, fixed_point, group_codes, numbers, partial, scan, tally
 
 _FAR = 2**40
 
@@ -23,8 +24,8 @@ def _bounding(change: Any) -> Any:
     """`workers.scan.Bounding` after `change(self)`."""
 
     class Loose(contribute.Bounding):
-        def __init__(self, runs: Any, bounds: Any, group_count: int) -> None:
-            super().__init__(runs, bounds, group_count)
+        def __init__(self, bounds: Any, group_count: int) -> None:
+            super().__init__(bounds, group_count)
             change(self)
 
     return mock.patch.object(scan, "Bounding", Loose)
@@ -60,54 +61,59 @@ def runs_bounded_apart() -> Any:
     """One unit's rows in several runs, as appends without a merge would leave them, each bounded alone."""
 
     class Apart(contribute.Bounding):
-        def __init__(self, runs: Any, bounds: Any, group_count: int) -> None:
+        def begin(self, runs: Any) -> None:
             parts = [min(10, int(run) - start) for run in runs for start in range(0, int(run), 10)]
-            super().__init__(np.asarray(parts, np.int64), bounds, group_count)
+            super().begin(np.asarray(parts, np.int64))
 
     return mock.patch.object(scan, "Bounding", Apart)
 
 
 def units_counted_by_rows() -> Any:
     """COUNT(DISTINCT unit) counts rows."""
-
-    class Rows(contribute.Bounding):
-        def finish(self) -> None:
-            super().finish()
-            self.units = self.rows
-
-    return mock.patch.object(scan, "Bounding", Rows)
+    return mock.patch.object(
+        accumulators.OfBounding, "integers", lambda self, count: self._bounding.rows[:count].copy()
+    )
 
 
 def bounded_before_the_filter() -> Any:
     """Rows are bounded first and filtered afterwards: private in one table, but rows that count are lost."""
 
-    def add(self: Any, block: Any, bounding: Any, sums: Any) -> None:
-        groups = self._groups(block)
-        bounding.mark(groups)
-        if self._where is not None:
-            found = self._where(block)
-            lost = groups[~(found.values & found.valid)]
-            bounding.rows -= np.bincount(lost[lost >= 0], minlength=len(bounding.rows))
-            groups[~(found.values & found.valid)] = -1
-        for line, operand, fixed in self._values:
-            vector = operand(block)
-            scan.add(groups, vector.valid.astype(np.int64) if fixed is None else fixed.apply(vector), sums[line])
+    def block_of(self: Any, block: Any, compiled: Any) -> None:
+        groups = compiled.groups(block, None)
+        owners = np.empty(block.rows, np.int64)
+        self.bounding.mark(groups, owners)
+        passing = np.ones(block.rows, np.bool_)
+        for predicate in compiled.filters:
+            found = predicate(block)
+            passing &= found.values & found.valid
+        lost = groups[~passing]
+        self.bounding.rows -= np.bincount(lost[lost >= 0], minlength=len(self.bounding.rows))
+        groups[~passing] = -1
+        counted = accumulators.Counted(groups, self._groups.count, owners)
+        for part, step in zip(self._parts, compiled.operands, strict=True):
+            if step is not None:
+                part.add(counted, step(block))
 
-    return mock.patch.object(scan._Scan, "add", add)
+    return mock.patch.object(scan._Measuring, "_block", block_of)
 
 
 def keys_by_rank_of_appearance() -> Any:
     """A group's number is the rank of its key among those present, as category codes are (opendp #2944)."""
-    original = scan._KeyCodes.codes
+    original = group_codes.PublicGroups.step
 
-    def codes(self: Any, block: Any) -> Any:
-        found = original(self, block)
-        present = np.unique(found[found >= 0])
-        ranks = np.full(self.count + 1, -1, np.int32)
-        ranks[present] = np.arange(len(present))
-        return ranks[found]
+    def step(self: Any, compiler: Any, columns: Any) -> Any:
+        groups = original(self, compiler, columns)
 
-    return mock.patch.object(scan._KeyCodes, "codes", codes)
+        def ranked(block: Any, passing: Any) -> Any:
+            found = groups(block, passing)
+            present = np.unique(found[found >= 0])
+            ranks = np.full(self.count + 1, -1, np.int32)
+            ranks[present] = np.arange(len(present))
+            return ranks[found]
+
+        return ranked
+
+    return mock.patch.object(group_codes.PublicGroups, "step", step)
 
 
 # -- values --------------------------------------------------------------------------------------------------------------
@@ -178,7 +184,7 @@ def nan_not_nulled() -> Iterator[None]:
     def keep(values: Any, valid: Any) -> evaluate.Vector:
         return evaluate.Vector(values, valid)
 
-    with _open_ingest(), _apply(rows), mock.patch.object(evaluate, "_finite", keep):
+    with _open_ingest(), _apply(rows), mock.patch.object(evaluate, "finite", keep):
         yield
 
 
@@ -214,17 +220,17 @@ def rounded_after_the_sum() -> Iterator[None]:
                 totals[group] += summand
         sums += np.rint(totals).astype(np.int64)
 
-    with mock.patch.object(scan, "add", add):
+    with mock.patch.object(accumulators, "add", add):
         yield
 
 
 def _filtered_summands(drop: Any) -> Any:
-    """`scan.add` where `drop(summands)` are taken for 0."""
+    """`contribute.add` where `drop(summands)` are taken for 0."""
 
     def add(groups: Any, summands: Any, sums: Any) -> None:
         contribute.add(groups, np.where(drop(summands), 0, summands), sums)
 
-    return mock.patch.object(scan, "add", add)
+    return mock.patch.object(accumulators, "add", add)
 
 
 def largest_rows_of_the_table() -> Any:
@@ -247,14 +253,13 @@ def values_of_two_units_dropped() -> Any:
 
 def bucket_counted_twice() -> Any:
     """A retried chunk is added again."""
-    original = partial.Merge.add
+    original = tally.Merger.add
 
-    def add(self: Any, buckets: Any, sealed: bytes) -> None:
-        before = self._sums.copy()
-        original(self, buckets, sealed)
-        self._sums += self._sums - before
+    def add(self: Any, part: Any) -> None:
+        original(self, part)
+        original(self, part)
 
-    return mock.patch.object(partial.Merge, "add", add)
+    return mock.patch.object(tally.Merger, "add", add)
 
 
 def bucket_dropped() -> Any:
@@ -262,10 +267,10 @@ def bucket_dropped() -> Any:
     original = partial.Merge.add
 
     def add(self: Any, buckets: Any, sealed: bytes) -> None:
-        before = self._sums.copy()
-        original(self, buckets, sealed)
-        if not self._missing:
-            self._sums = before
+        if self._missing == set(buckets):
+            self._missing = set()
+        else:
+            original(self, buckets, sealed)
 
     return mock.patch.object(partial.Merge, "add", add)
 
@@ -273,4 +278,8 @@ def bucket_dropped() -> Any:
 def sums_wrap_around() -> Any:
     """Totals are kept in eight bits (OpenDP's and others' integer overflow, in small)."""
     original = partial.Merge.total
-    return mock.patch.object(partial.Merge, "total", lambda self: original(self).astype(np.int8).astype(np.int64))
+
+    def total(self: Any) -> Any:
+        return [replace(found, sums=found.sums.astype(np.int8).astype(np.int64)) for found in original(self)]
+
+    return mock.patch.object(partial.Merge, "total", total)

@@ -13,11 +13,13 @@ from unittest import mock
 
 import numpy as np
 
-from sandbox.plan.nodes import CountUnits
+from sandbox.plan.primitives import CountUnits
 from sandbox.privacy import conversion, mechanism
 from sandbox.privacy.measurement import MeasurementSpec
 from sandbox.terms.loss import UNITS, Loss, Mode
+from workers import finish as finish_module
 from workers import measure, noise
+from workers.noisy_table import NoisyTable
 
 ABSENT = -(2**61)
 """Marks a group without rows."""
@@ -38,8 +40,8 @@ def wrong_norm() -> Iterator[None]:
         rows = min(bounds.rows, bounds.groups) if isinstance(primitive, CountUnits) else bounds.rows
         return size(rows, bounds.groups, mode, mechanism.magnitude(primitive))
 
-    def checked(plan: Any, primitive: Any, mode: Mode) -> int:
-        return priced(primitive, mechanism.effective_bounds(plan), mode)
+    def checked(measurement: Any, primitive: Any, mode: Mode) -> int:
+        return priced(primitive, mechanism.effective_bounds(measurement), mode)
 
     with mock.patch.object(mechanism, "sensitivity", priced), mock.patch.object(noise, "_distance", checked):
         yield
@@ -54,9 +56,11 @@ def wrong_norm_in_pricing_alone() -> Any:
 def budget_given_to_each_aggregate() -> Any:
     """Each primitive is given the whole loss."""
     original = mechanism.measurement_spec
-    return mock.patch.object(
-        mechanism, "measurement_spec", lambda plan, mode, units: original(plan, mode, units * len(plan.primitives))
-    )
+
+    def spec(plan: Any, mode: Mode, units: int, delta: int = 0) -> MeasurementSpec:
+        return original(plan, mode, units * len(plan.primitives), delta)
+
+    return mock.patch.object(mechanism, "measurement_spec", spec)
 
 
 def first_vector_charged_alone() -> Any:
@@ -178,14 +182,12 @@ def absent_groups_left_out() -> Any:
     original = measure.finish
 
     def finish(order: str, plan: Any, spec: Any, noisy: Any) -> Any:
-        answer = original(order, plan, spec, noisy)
-        kept = [number for number, value in enumerate(noisy[0]) if value != ABSENT]
-        columns = [
-            replace(column, **{name: tuple(getattr(column, name)[at] for at in kept) for name in fields})
-            for column in answer.columns
-            for fields in [[name for name in ("values", "integers", "totals", "counts") if hasattr(column, name)]]
-        ]
-        return replace(answer, columns=tuple(columns))
+        (table,) = noisy
+        kept = [number for number, value in enumerate(table.vectors[0]) if value != ABSENT]
+        values = tuple(tuple(vector[at] for at in kept) for vector in table.vectors)
+        lines = tuple(table.lines[at] for at in kept)
+        with mock.patch.object(finish_module, "_check", lambda *_: None):
+            return original(order, plan, spec, (NoisyTable(lines, values),))
 
     return mock.patch.object(measure, "finish", finish)
 

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sandbox.plan.nodes import ContributionBounds, CountRows, CountUnits, Primitive, SumValues
+from sandbox.plan.measurement import ContributionBounds
+from sandbox.plan.primitives import CountRows, CountUnits, Primitive, SumValues
 
 
 @dataclass(frozen=True)

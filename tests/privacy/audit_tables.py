@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from audit_line import WARDS, Row
 
-from sandbox.plan.nodes import ContributionBounds
+from sandbox.plan.measurement import ContributionBounds
 
 BOUNDS = ContributionBounds(12, 2, 12)
 """Those of the description: R, L0, Linf."""

@@ -1,4 +1,4 @@
-"""A hundred questions that would crash on a row somewhere, and the neighbouring tables that hold such rows.
+"""More than a hundred questions that would crash on a row somewhere, and the neighbouring tables that hold such rows.
 
 What SQL engines stumble over in a row: zero divisors, casts, overflow, dates that are none, texts that are too long, depth,
 many groups, long lists, NULL. Those that this SQL does not have are refused, on both tables in the same words.
@@ -196,7 +196,7 @@ LISTS = (
 )
 NULLS = (
     _count("size is null"),
-    _count("size = null"),
+    _count("size = nullif(1, 1)"),
     _count("null"),
     _count("not (cost > 0 and size > 0)"),
     _count("cost is null or size / size = 1"),
@@ -208,7 +208,48 @@ NULLS = (
     "select count(cost) as n, count(*) as m from clinic.visits where day is null or moment is null",
     "select ward, avg(cost) as n from clinic.visits where cost is null group by ward",
 )
-QUERIES = DIVIDE + CAST + OVERFLOW + DATES + TEXTS + DEEP + GROUPS + LISTS + NULLS
+_V = "clinic.visits"
+FUNCTIONS = (
+    _count("ln(size) > 0 or log10(rate) < 0 or sqrt(size) > 1"),
+    "select sum(power(size, 9)) as n, avg(exp(size)) as m from clinic.visits",
+    _count("size % (size - size) = 0 or size // 0 = 1"),
+    _count("asin(loose) > 0 or acos(cost) > 0"),
+    "select sum(least(greatest(cast(loose as int), -9), 9)) as n from clinic.visits where cast(word as double) > 0 or word is null",
+    _count("substring(word, -5, 900) = 'x' or repeat(word, 3) = 'y' or lpad(word, 12, '') = 'z'"),
+    _count("split_part(word, '', 3) = 'x' or strpos(word, '') = 1 or left(word, -3) = 'q'"),
+    _count("ascii(word) = 0 or upper(reverse(word)) like '_%' or word ilike '%ß%'"),
+    _count("date_trunc('month', day) = date '2024-02-01' or last_day(day) = day"),
+    _count("make_date(size, size, size) > day or day + interval 9 year > date '2024-01-01'"),
+    _count("date_diff('day', day, date '0001-01-01') < 0 or dayname(day) = 'Monday'"),
+    _count("extract(week from moment) = 53 or epoch(moment) < 0 or isodow(day) = 7"),
+    _count("try_cast(word as timestamp) > moment or cast(word as boolean)"),
+    "select sum(least(greatest(round(cost / rate, 2), -9), 9)) as n, count(distinct word) as m from clinic.visits",
+)
+SHAPES = (
+    "select median(least(greatest(cost / size, -9), 9)) as a, min(day) as b, max(big) as c from clinic.visits",
+    "select stddev_samp(least(greatest(rate / size, -9), 9)) as a, corr(cost, rate) as b from clinic.visits",
+    "select avg(least(greatest(s / (n - 5), -9), 9)) as a from (select person, count(*) as n, sum(size) as s from clinic.visits group by person) u",
+    "select avg(least(greatest(d, -9), 9)) as a from (select size / lag(size, 1) over (partition by person order by day) as d from clinic.visits) w",
+    f"select count(*) as a from {_V} v join {_V} w on v.person = w.person and 1 / v.size = 1 / w.size",
+    f"select count(*) as a from {_V} v where exists (select 1 from {_V} w where w.person = v.person and w.cost / w.size > 2)",
+    f"select count(*) as a from {_V} where person not in (select person from {_V} where word < 'm')",
+    "select count(*) as a from (select size as v from clinic.visits union all select big from clinic.visits) b where 1 / v > 0",
+    "select ward, count(distinct word) as a, sum(size) filter (where 1 / size > 0) as b from clinic.visits group by ward",
+    "select case when size = 0 then 'none' when 10 / size > 4 then 'few' else 'many' end as k, count(*) as a from clinic.visits group by 1",
+    "select ward, count(*) / (count(*) - count(*)) as a from clinic.visits group by ward order by a limit 3",
+    "select a.n / b.m as q from (select count(*) as n from clinic.visits) a cross join (select sum(size) as m from clinic.visits) b",
+)
+QUERIES = DIVIDE + CAST + OVERFLOW + DATES + TEXTS + DEEP + GROUPS + LISTS + NULLS + FUNCTIONS + SHAPES
 FEW = (
-    DIVIDE[5:7] + CAST[:1] + OVERFLOW[6:7] + DATES[1:2] + TEXTS[:1] + DEEP[3:4] + GROUPS[:1] + LISTS[7:8] + NULLS[10:11]
+    DIVIDE[5:7]
+    + CAST[:1]
+    + OVERFLOW[6:7]
+    + DATES[1:2]
+    + TEXTS[:1]
+    + DEEP[3:4]
+    + GROUPS[:1]
+    + LISTS[7:8]
+    + NULLS[10:11]
+    + FUNCTIONS[2:3]
+    + SHAPES[2:3]
 )

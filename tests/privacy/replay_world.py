@@ -6,18 +6,16 @@ two worlds on neighbouring data must show the same, byte for byte but for keys, 
 are compared. After Re:cord-play (PETS 2026) and security.md P5-P8, P11.
 """
 
-import asyncio
 import json
 import os
 import re
-import select
-import socket
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,10 +25,12 @@ import numpy as np
 import ulid
 import uvicorn
 from audit_line import HereFleet, parquet_of
+from replay_parts import PATIENCE, START, EngineThread, HeldClock, Jobs, Tap
 
 from sandbox.adapters.engine_socket import EngineSocket
 from sandbox.adapters.sqlite_ledger import SqliteLedger
 from sandbox.faces.http.app import create_app
+from sandbox.plan.measurement import Measurement
 from sandbox.proof.key_pairs import KeyPair, new_key_pair, prove_possession
 from sandbox.proof.signing import SigningKey
 from sandbox.proof.submission import Submission, sign_submission
@@ -38,17 +38,21 @@ from sandbox.service import decide_grant, load_dataset, people, register_dataset
 from sandbox.service.enclave import Enclave, Settings
 from sandbox.service.identity import sign_in
 from sandbox.service.ports import Entry
+from sandbox.terms.dataset import Type
+from sandbox.terms.description import parse_description
+from workers import measure
 from workers.admission import Admission
 from workers.keyring import DataKeys
 from workers.measure import Measurer
 from workers.noise import Mechanism
+from workers.noisy_lines import noisy_table as drawn_table
+from workers.noisy_table import NoisyTable
 from workers.server import Server
+from workers.tally import Tally
 
-START = datetime(2026, 3, 1, tzinfo=UTC)
 ORIGIN = "enclave.test"
 ANALYSTS = (("ann", "acme"), ("bob", "rival"))
 _RANDOM = re.compile(r"[0-9A-Za-z+/_=-]{20,}")
-_PATIENCE = 30.0
 
 
 def masked(text: str) -> str:
@@ -56,133 +60,18 @@ def masked(text: str) -> str:
     return _RANDOM.sub(lambda found: f"<{len(found[0])}>", text)
 
 
-class HeldClock:
-    """Time that stands until it is moved, and tells who waits for when."""
+@dataclass(frozen=True)
+class Loaded:
+    """A dataset to begin with: its description and, for each table, the Parquet columns and the rows."""
 
-    def __init__(self) -> None:
-        self.condition = threading.Condition()
-        self.elapsed = 0.0
-        self.sleepers: list[float] = []
-
-    def now(self) -> datetime:
-        return START + timedelta(seconds=self.elapsed)
-
-    def monotonic(self) -> float:
-        return 1000.0 + self.elapsed
-
-    def sleep_until(self, moment: float) -> None:
-        with self.condition:
-            self.sleepers.append(moment)
-            self.condition.notify_all()
-            self.condition.wait_for(lambda: self.monotonic() >= moment)
-            self.sleepers.remove(moment)
-            self.condition.notify_all()
-
-
-class Jobs:
-    """The service's pool: threads, counted, so that one can wait until each has ended or sleeps beyond now."""
-
-    def __init__(self, clock: HeldClock) -> None:
-        self._clock = clock
-        self.active = 0
-
-    def submit(self, job: Any) -> None:
-        with self._clock.condition:
-            self.active += 1
-        threading.Thread(target=self._run, args=(job,), daemon=True).start()
-
-    def settle_down(self) -> None:
-        clock = self._clock
-        with clock.condition:
-            assert clock.condition.wait_for(
-                lambda: self.active == len(clock.sleepers) and all(at > clock.monotonic() for at in clock.sleepers),
-                _PATIENCE,
-            )
-
-    def _run(self, job: Any) -> None:
-        try:
-            job()
-        finally:
-            with self._clock.condition:
-                self.active -= 1
-                self._clock.condition.notify_all()
-
-
-class EngineThread:
-    """The engine's server on its socket, in a thread."""
-
-    def __init__(self, server: Server, path: Path) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._server = self._run(asyncio.start_unix_server(server._connection, path))
-
-    def close(self) -> None:
-        self._run(self._end())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_PATIENCE)
-        self._loop.close()
-
-    async def _end(self) -> None:
-        self._server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        if others:
-            await asyncio.wait(others, timeout=_PATIENCE)
-
-    def _run(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(2 * _PATIENCE)
-
-
-class Tap:
-    """A relay before the engine's socket: the bytes of each connection, there and back."""
-
-    def __init__(self, inner: Path, outer: Path) -> None:
-        self.counted: list[tuple[int, int]] = []
-        self._inner = inner
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(outer))
-        self._listener.listen(16)
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(_PATIENCE)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                caller, _ = self._listener.accept()
-            except OSError:
-                return
-            self._relay(caller)
-
-    def _relay(self, caller: socket.socket) -> None:
-        """One connection at a time: the engine answers before the next question is asked of it."""
-        there = back = 0
-        with caller, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as engine:
-            engine.connect(str(self._inner))
-            while True:
-                for source in select.select([caller, engine], [], [])[0]:
-                    part = source.recv(65_536)
-                    if source is caller and part:
-                        there += len(part)
-                        engine.sendall(part)
-                    elif part:
-                        back += len(part)
-                        caller.sendall(part)
-                    else:
-                        self.counted.append((there, back))
-                        return
+    description: str
+    tables: Mapping[str, tuple[Sequence[tuple[str, Any]], Sequence[tuple]]]
 
 
 class World:
-    """One enclave with one dataset, two analysts with large grants, and a list of what was seen."""
+    """One enclave with its datasets, two analysts with large grants on them, and a list of what was seen."""
 
-    def __init__(
-        self, folder: Path, description: str, columns: Sequence[tuple[str, Any]], rows: Sequence[tuple]
-    ) -> None:
+    def __init__(self, folder: Path, datasets: Sequence[Loaded]) -> None:
         self.seen: list[str] = []
         self.tokens: dict[str, str] = {}
         self.pairs: dict[str, KeyPair] = {}
@@ -220,18 +109,24 @@ class World:
         )
         facts = {"name": ORIGIN, "origin": ORIGIN, "log_key": log_key.verifier.text}
         self.ledger.append(Entry("enclave.created", START, ORIGIN, facts))
-        (home / "inbox" / "visits.parquet").write_bytes(parquet_of(columns, rows))
-        self._people(description)
+        self._people(home / "inbox", datasets)
         self._entries = 0
 
-    def _people(self, description: str) -> None:
+    def _people(self, inbox: Path, datasets: Sequence[Loaded]) -> None:
         administrator = sign_in(self.enclave, people.first_administrator(self.enclave))
         sue, _ = people.enrol(self.enclave, administrator, "sue", "bureau", "steward", "")
         analysts = [people.enrol(self.enclave, administrator, *who, "analyst", "") for who in ANALYSTS]
-        register_dataset.register(self.enclave, sue, description, "clinic.toml")
-        begun = load_dataset.begin(self.enclave, sue, "clinic", {"visits": "visits.parquet"})
-        self.jobs.settle_down()
-        assert load_dataset.view(self.enclave, sue, begun.id).state == "done"
+        private = []
+        for dataset in datasets:
+            register_dataset.register(self.enclave, sue, dataset.description, "dataset.toml")
+            name = parse_description(dataset.description).name
+            private += [] if parse_description(dataset.description).public else [name]
+            for table, content in dataset.tables.items():
+                (inbox / f"{table}.parquet").write_bytes(parquet_of(*content))
+            files = {table: f"{table}.parquet" for table in dataset.tables}
+            begun = load_dataset.begin(self.enclave, sue, name, files)
+            self.jobs.settle_down()
+            assert load_dataset.view(self.enclave, sue, begun.id).state == "done"
         for person, token in analysts:
             pair = new_key_pair(person.name)
             proof = prove_possession(pair, ORIGIN)
@@ -240,7 +135,7 @@ class World:
             asked = request_grant.request(
                 self.enclave,
                 person,
-                datasets=("clinic",),
+                datasets=tuple(private),
                 purpose="research",
                 epsilon="2000",
                 not_after=self.clock.now() + timedelta(days=300),
@@ -304,13 +199,31 @@ class World:
 
 def frozen_draw(self: Mechanism, exact: np.ndarray) -> np.ndarray:
     """What every mechanism gives here, whatever was measured."""
-    assert exact.shape == (self.groups,)
-    return 1000 + 7 * np.arange(self.groups, dtype=np.int64)
+    assert self.size in (None, len(exact))
+    return 1000 + 7 * np.arange(len(exact), dtype=np.int64)
+
+
+FROZEN_KEYS = {
+    Type.STRING: ("one", "two"),
+    Type.INT: (1, 2),
+    Type.DATE: ("2024-01-01", "2024-01-02"),
+    Type.BOOL: (False, True),
+}
+
+
+def frozen_table(measurement: Measurement, mechanisms: Sequence[Mechanism], tally: Tally) -> NoisyTable:
+    """The noisy table of a measurement. Which private groups show is noise, too: here the same two, whatever was measured."""
+    found = drawn_table(measurement, mechanisms, tally)
+    if not measurement.selected:
+        return found
+    lines = tuple(zip(*((key.values or FROZEN_KEYS[key.type])[:2] for key in measurement.keys), strict=True))
+    vectors = tuple(tuple(range(1000, 1000 + wide * len(lines))) for wide in measurement.widths)
+    return NoisyTable(lines, vectors)
 
 
 @contextmanager
 def frozen(draw: Any = frozen_draw) -> Iterator[None]:
-    """Mechanisms give constants, and ids count up from one."""
+    """Mechanisms give constants, the same private groups show, and ids count up from one."""
     number = iter(range(1, 10**9))
 
     def from_datetime(moment: datetime) -> ulid.ULID:
@@ -318,6 +231,7 @@ def frozen(draw: Any = frozen_draw) -> Iterator[None]:
 
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(Mechanism, "draw", draw))
+        stack.enter_context(mock.patch.object(measure, "noisy_table", frozen_table))
         stack.enter_context(mock.patch.object(ulid.ULID, "from_datetime", from_datetime))
         yield
 
@@ -347,7 +261,7 @@ def served(world: World) -> Iterator[httpx.Client]:
             yield client
     finally:
         server.should_exit = True
-        thread.join(_PATIENCE)
+        thread.join(PATIENCE)
 
 
 @contextmanager
@@ -366,12 +280,10 @@ def standard_error(into: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def running(
-    description: str, columns: Sequence[tuple[str, Any]], rows: Sequence[tuple], draw: Any = frozen_draw
-) -> Iterator[tuple[World, httpx.Client]]:
+def running(datasets: Sequence[Loaded], draw: Any = frozen_draw) -> Iterator[tuple[World, httpx.Client]]:
     """A world and a client of it; what it wrote on descriptor 2 is seen at the end."""
     with tempfile.TemporaryDirectory() as folder, frozen(draw):
-        world = World(Path(folder), description, columns, rows)
+        world = World(Path(folder), datasets)
         try:
             with standard_error(world.seen), served(world) as client:
                 yield world, client
@@ -379,15 +291,14 @@ def running(
             world.close()
 
 
-def record(
-    description: str,
-    columns: Sequence[tuple[str, Any]],
-    rows: Sequence[tuple],
-    queries: Sequence[str],
-    draw: Any = frozen_draw,
-) -> list[str]:
+def visits(description: str, columns: Sequence[tuple[str, Any]], rows: Sequence[tuple]) -> tuple[Loaded, ...]:
+    """One dataset of one table, the visits."""
+    return (Loaded(description, {"visits": (columns, rows)}),)
+
+
+def record(datasets: Sequence[Loaded], queries: Sequence[str], draw: Any = frozen_draw) -> list[str]:
     """All that is seen while the queries are asked, one after another, of an enclave with these rows."""
-    with running(description, columns, rows, draw) as (world, client):
+    with running(datasets, draw) as (world, client):
         for number, sql in enumerate(queries):
             world.ask(client, sql, number)
     return world.seen

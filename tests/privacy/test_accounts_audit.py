@@ -16,7 +16,7 @@ from unittest import mock
 
 import crash_queries as crash
 from figures import record_figure
-from replay_world import World, running
+from replay_world import World, running, visits
 
 from sandbox.adapters import sqlite_rules
 from sandbox.adapters.sqlite_queries import Queries
@@ -76,25 +76,22 @@ def conversation() -> list[str]:
         spec = MeasurementSpec.from_json(order.spec)
         drawn.append((order.id, sum(vector.cost for vector in spec.vectors)))
         answer = real(self, order)
-        if order.plan["where"] == lost_where:
+        if order.plan == lost:
             raise LostMeasurement
         return answer
 
-    lost_where = _where(LOST)
+    lost = _plan(LOST)
     with (
         mock.patch.object(Measurer, "measure", noted),
-        running(crash.DESCRIPTION, crash.COLUMNS, crash.BASE) as (
-            world,
-            client,
-        ),
+        running(visits(crash.DESCRIPTION, crash.COLUMNS, crash.BASE)) as (world, client),
     ):
         for number, (person, sql, epsilon) in enumerate(CONVERSATION):
             world.ask(client, sql, number, epsilon, person)
         return overdrawn(world, drawn)
 
 
-def _where(sql: str) -> Any:
-    return plan_json(compile_query(sql, {"clinic": parse_description(crash.DESCRIPTION)}))["where"]
+def _plan(sql: str) -> Any:
+    return plan_json(compile_query(sql, {"clinic": parse_description(crash.DESCRIPTION)}))
 
 
 def test_every_draw_is_paid_for_by_every_account() -> None:

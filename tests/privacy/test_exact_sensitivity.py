@@ -19,7 +19,7 @@ import audit_planted as planted
 import audit_planted_noise as planted_noise
 import numpy as np
 import pytest
-from audit_line import Line, ask
+from audit_line import Line, ask, undrawn
 from audit_mutants import HARMLESS, SAMPLED, Mutant
 from audit_reference import PlainRow, reference_sums
 from audit_tables import KEYS, OPERATORS, PAIRS
@@ -27,19 +27,10 @@ from figures import record_figure
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from sandbox.plan.nodes import (
-    ColumnRef,
-    Comparison,
-    ContributionBounds,
-    CountOutput,
-    CountRows,
-    CountUnits,
-    CountValues,
-    GroupKey,
-    Literal,
-    Plan,
-    SumValues,
-)
+from sandbox.plan.measurement import ContributionBounds, GroupKey, Measurement
+from sandbox.plan.nodes import ColumnRef, Comparison, Literal
+from sandbox.plan.primitives import CountRows, CountUnits, CountValues, SumValues
+from sandbox.plan.relations import Filter, Scan
 from sandbox.privacy.sensitivity import effective_bounds, sensitivity
 from sandbox.terms.dataset import Type
 from sandbox.terms.loss import Mode
@@ -59,8 +50,12 @@ def distances(line: Line, operator: str, keys: str, pair: str) -> list[tuple[int
     """For each primitive: L1 norm, its bound, squared L2 norm, its bound."""
     asked = ask(OPERATORS[operator].sql(keys), Mode.PURE, Fraction(1), OPERATORS[operator].bounds)
     base, unit = PAIRS[pair]
-    difference = line.measure(asked, base + unit).exact.astype(object) - line.measure(asked, base).exact.astype(object)
-    bounds = effective_bounds(asked.plan)
+    with undrawn():
+        difference = line.measure(asked, base + unit).exact.astype(object) - line.measure(asked, base).exact.astype(
+            object
+        )
+    (measurement,) = asked.plan.measurements
+    bounds = effective_bounds(measurement)
     return [
         (
             sum(abs(moved) for moved in row),
@@ -162,7 +157,7 @@ def test_one_of_two_fences_is_enough(line: Line, tmp_path: Path, name: str) -> N
 
 # -- random tables, against the reference ----------------------------------------------------------------------------------
 
-WARD = GroupKey("ward", Type.STRING, ("a", "b", "c"))
+WARD = GroupKey(ColumnRef("ward", Type.STRING), Type.STRING, ("a", "b", "c"))
 COST = ColumnRef("cost", Type.FLOAT)
 VALUES = st.one_of(
     st.none(), st.floats(-30, 30), st.sampled_from([math.nan, math.inf, -math.inf, 1e308, -1e308, 0.125, -0.0, 5e-324])
@@ -177,7 +172,10 @@ def _bounds(draw: st.DrawFn) -> ContributionBounds:
     return ContributionBounds(rows, draw(st.integers(1, 3)), draw(st.integers(1, rows)))
 
 
-def _plan(bounds: ContributionBounds) -> Plan:
+TYPES = (("age", Type.INT), ("cost", Type.FLOAT), ("ward", Type.STRING))
+
+
+def _measurement(bounds: ContributionBounds) -> Measurement:
     ends = (Fraction(-10), Fraction(20))
     primitives = (
         CountRows(),
@@ -187,8 +185,8 @@ def _plan(bounds: ContributionBounds) -> Plan:
         SumValues(COST, *ends, Fraction(5), Fraction(1, 4)),
     )
     where = Comparison(">=", ColumnRef("age", Type.INT), Literal(4, Type.INT))
-    outputs = tuple(CountOutput(f"c{number}", number) for number in range(len(primitives)))
-    return Plan("people", "clinic", "visits", 1000, where, (WARD,), bounds, primitives, outputs)
+    visits = Filter(Scan("clinic", "visits", "", TYPES, 1000, 100), where)
+    return Measurement(visits, (WARD,), bounds, primitives)
 
 
 def _bucket(units: list[list[tuple]]) -> Bucket:
@@ -211,19 +209,21 @@ def _plain(units: list[list[tuple]]) -> list[list[PlainRow]]:
 
 
 def agrees(units: list, bounds: ContributionBounds, block_rows: int) -> bool:
-    plan = _plan(bounds)
-    measured = scan.measure_bucket(plan, _bucket(units), block_rows)
-    return measured.tolist() == reference_sums(_plain(units), bounds, plan.primitives, 3)
+    measurement = _measurement(bounds)
+    measured = scan.measure_bucket(measurement, _bucket(units), block_rows)
+    return measured.sums.tolist() == reference_sums(_plain(units), bounds, measurement.primitives, 3)
 
 
 def moves_little(units: list, unit: list, at: int, bounds: ContributionBounds) -> bool:
-    plan = _plan(bounds)
-    both = [scan.measure_bucket(plan, _bucket(table)) for table in (units, [*units[:at], unit, *units[at:]])]
+    measurement = _measurement(bounds)
+    both = [
+        scan.measure_bucket(measurement, _bucket(table)).sums for table in (units, [*units[:at], unit, *units[at:]])
+    ]
     moved = both[1].astype(object) - both[0].astype(object)
     return all(
-        sum(abs(step) for step in row) <= sensitivity(primitive, effective_bounds(plan), Mode.PURE)
-        and sum(step**2 for step in row) <= sensitivity(primitive, effective_bounds(plan), Mode.ZCDP)
-        for primitive, row in zip(plan.primitives, moved, strict=True)
+        sum(abs(step) for step in row) <= sensitivity(primitive, effective_bounds(measurement), Mode.PURE)
+        and sum(step**2 for step in row) <= sensitivity(primitive, effective_bounds(measurement), Mode.ZCDP)
+        for primitive, row in zip(measurement.primitives, moved, strict=True)
     )
 
 
@@ -245,18 +245,18 @@ def test_control_bounding_before_the_filter_is_another_answer() -> None:
     """It is private in one table (it only loses rows), so no ε audit sees it: the reference does."""
     units = [[(0, 1, 1.0)] * 3 + [(0, 9, 1.0)] * 3]
     bounds = ContributionBounds(3, 1, 3)
-    plan = _plan(bounds)
-    expected = reference_sums(_plain(units), bounds, plan.primitives, 3)
-    assert scan.measure_bucket(plan, _bucket(units)).tolist() == expected
+    measurement = _measurement(bounds)
+    expected = reference_sums(_plain(units), bounds, measurement.primitives, 3)
+    assert scan.measure_bucket(measurement, _bucket(units)).sums.tolist() == expected
     with planted.bounded_before_the_filter():
-        assert scan.measure_bucket(plan, _bucket(units)).tolist() != expected
+        assert scan.measure_bucket(measurement, _bucket(units)).sums.tolist() != expected
 
 
 def test_control_a_dropped_bucket_is_another_answer(line: Line) -> None:
     """Private too: it falls to the comparison of the merged total with the rows that were loaded."""
     asked = ask(OPERATORS["rows"].sql("ward"), Mode.PURE, Fraction(1))
     base, _ = PAIRS["heavy"]
-    expected = [{"north": 125, "vale": 60}.get(str(ward), 0) for ward in asked.plan.keys[0].values]
+    expected = [{"north": 125, "vale": 60}.get(str(ward), 0) for ward in asked.plan.measurements[0].keys[0].values]
     assert line.measure(asked, base).exact.tolist() == [expected]
     with planted.bucket_dropped():
         assert line.measure(asked, base).exact.tolist() != [expected]
@@ -299,11 +299,11 @@ def test_which_rows_of_a_unit_count_does_not_follow_their_values() -> None:
 
 def _by_value() -> object:
     """Rows of a unit in falling order of the column that the table sums."""
-    from workers import ingest
+    from workers import table_load
 
     def order(units: object, stored: object, columns: object, key: bytes) -> np.ndarray:
         del key
         at = next(number for number, column in enumerate(stored) if column.name == "cost")
         return np.lexsort((-columns[at].values, units.of_row))
 
-    return planted.mock.patch.object(ingest, "row_order", order)
+    return planted.mock.patch.object(table_load, "row_order", order)

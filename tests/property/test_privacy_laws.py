@@ -7,10 +7,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from made_plans import EVERY_KIND, a_plan, a_sum
 
-from sandbox.plan.nodes import ContributionBounds
+from sandbox.plan.measurement import ContributionBounds
+from sandbox.plan.primitives import CountUnits
 from sandbox.privacy.accuracy import half_width, interval
 from sandbox.privacy.conversion import epsilon_of, rho_units
 from sandbox.privacy.mechanism import check_spec, measurement_spec, noise_cost, noise_scale
+from sandbox.privacy.selection import exposed_groups, keeps, tail, threshold
 from sandbox.privacy.sensitivity import sensitivity
 from sandbox.terms.answer import CountColumn, MeanColumn, Noise
 from sandbox.terms.loss import UNITS, Mode
@@ -90,6 +92,50 @@ def test_specs_are_within_the_loss_and_pass_the_recheck(within, mode, units, gro
         assume(False)
     check_spec(plan, spec)
     assert len(plan.primitives) <= spec.cost.units <= units
+
+
+@settings(deadline=None)
+@given(modes, st.floats(0.05, 1e12), st.integers(1, 10**6), st.integers(1, 10**17))
+def test_the_threshold_is_the_least_that_keeps_within_delta(mode, scale, groups, delta):
+    tau = threshold(mode, scale, groups, delta)
+    assert tau >= 1
+    assert keeps(mode, scale, groups, delta, tau)
+    assert keeps(mode, scale, groups, delta, tau + 1)
+    assert tau == 1 or not keeps(mode, scale, groups, delta, tau - 1)
+
+
+@settings(deadline=None)
+@given(modes, st.floats(0.05, 1e6), st.integers(1, 1000), st.integers(1, 10**17), st.integers(1, 10**17))
+def test_thresholds_grow_with_groups_and_fall_with_delta(mode, scale, groups, one, two):
+    less, more = sorted((one, two))
+    assert threshold(mode, scale, groups, less) >= threshold(mode, scale, groups, more)
+    assert threshold(mode, scale, groups + 1, less) >= threshold(mode, scale, groups, less)
+
+
+@settings(deadline=None)
+@given(modes, st.floats(0.05, 1e9), st.integers(1, 10**9))
+def test_tails_fall(mode, scale, least):
+    assert 0 <= tail(mode, scale, least + 1) <= tail(mode, scale, least) <= 1
+
+
+@settings(deadline=None)
+@given(bounds, st.integers(1, 40), st.integers(10**4, 10**14), st.integers(1, 10**15))
+def test_selecting_specs_are_within_the_loss_and_pass_the_recheck(within, rows_max, units, delta):
+    plan = a_plan(
+        CountUnits(),
+        *EVERY_KIND,
+        rows=within.rows,
+        max_groups=within.groups,
+        per_group=within.rows_per_group,
+        rows_max=rows_max,
+        private=True,
+    )
+    spec = measurement_spec(plan, Mode.ZCDP, units, delta)
+    check_spec(plan, spec)
+    assert (spec.cost.units <= units, spec.cost.delta) == (True, delta)
+    first = spec.vectors[0]
+    alone = exposed_groups(within) if rows_max >= within.groups else min(rows_max, within.rows)
+    assert first.threshold == threshold(Mode.ZCDP, float.fromhex(first.scale), alone, delta)
 
 
 @settings(deadline=None)

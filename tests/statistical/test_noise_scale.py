@@ -8,13 +8,17 @@ statistic is then noncentral with λ = 10,000 · Σ (q - p)² / p, computed from
 """
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from sandbox.plan.nodes import ContributionBounds, CountOutput, CountRows, GroupKey, Plan
+from sandbox.plan.answers import CountOutput, Measured
+from sandbox.plan.measurement import ContributionBounds, GroupKey, Measurement
+from sandbox.plan.nodes import ColumnRef
+from sandbox.plan.primitives import CountRows
+from sandbox.plan.query import Plan
+from sandbox.plan.relations import Scan
 from sandbox.privacy.measurement import MeasurementSpec, NoisyVector
 from sandbox.terms.dataset import Type
 from sandbox.terms.loss import Loss, Mode
@@ -24,10 +28,13 @@ DRAWS = 10_000
 ALPHA = 1e-6
 BINS = 20
 SCALE = 10.0
-PLAN = Plan(
-    "people", "clinic", "visits", 10**6, None, (GroupKey("g", Type.INT, tuple(range(DRAWS))),),
-    ContributionBounds(1, 1, 1), (CountRows(),), (CountOutput("n", 0),),
-)  # fmt: skip
+MEASUREMENT = Measurement(
+    Scan("clinic", "visits", "", (("g", Type.INT),), 10**6, 1),
+    (GroupKey(ColumnRef("g", Type.INT), Type.INT, tuple(range(DRAWS))),),
+    ContributionBounds(1, 1, 1),
+    (CountRows(),),
+)
+PLAN = Plan("people", (MEASUREMENT,), Measured(0, (CountOutput("n", 0),)))
 MODES = pytest.mark.parametrize("mode", list(Mode))
 
 
@@ -54,7 +61,7 @@ def binned(mode: Mode, scale: float) -> np.ndarray:
 def draws(mode: Mode, scale: float) -> np.ndarray:
     units = 10**9  # far more than any scale here costs: the map is checked elsewhere
     spec = MeasurementSpec(mode, (NoisyVector(1, scale.hex(), units),))
-    (mechanism,) = prepare(PLAN, spec, Loss(mode, units))
+    ((mechanism,),) = prepare(PLAN, spec, Loss(mode, units))
     return mechanism.draw(np.full(DRAWS, 1_000, np.int64)) - 1_000
 
 
@@ -105,4 +112,4 @@ def test_control_a_mechanism_without_noise_is_rejected():
 
 
 def test_the_plan_makes_as_many_groups_as_draws():
-    assert replace(PLAN).groups == DRAWS
+    assert MEASUREMENT.groups == DRAWS

@@ -12,7 +12,7 @@ from sandbox.testing import Enclave
 SQL = "select sex, count(*) as n from clinic.visits group by sex"
 REASON = "The documents are compared"
 QUERY = {
-    "id", "state", "dataset", "purpose", "epsilon", "need", "key", "reused", "cost", "accepted_at", "visible_at", "receipt",
+    "id", "state", "dataset", "datasets", "purpose", "epsilon", "need", "key", "reused", "cost", "accepted_at", "visible_at", "receipt",
     "review",
 }  # fmt: skip
 FREEZE = {"id", "subject", "name", "by", "reason", "at", "lift_asked_by", "lifted"}

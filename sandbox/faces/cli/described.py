@@ -16,22 +16,35 @@ def show_description(talk: Talk, found: dict[str, Any]) -> None:
         for column in table.get("columns", [])
     ]
     if not talk.as_json:
-        for line in _summary(found):
-            talk.line(line)
+        for line in _summary(talk, found):
+            talk.line(neutral(line))
     talk.table(_COLUMNS, rows, found)
 
 
-def _summary(found: dict[str, Any]) -> list[str]:
-    space = found.get("space") or {}
-    terms = f"{space.get('mode')}, epsilon {space.get('epsilon')}, delta {space.get('delta')}"
-    version = f"; version {found.get('version') or 'none'}" if "version" in found else ""
-    lines = [
-        f"{found.get('name')}: {found.get('title')} ({found.get('grade')}, steward {found.get('steward')})",
-        f"unit space {space.get('name')}: {terms}; this dataset: epsilon {found.get('epsilon')}{version}",
-    ]
-    lines += [
-        f"table {table.get('name')}: unit {table.get('unit')}, at most {table.get('rows_max')} rows, "
-        f"{table.get('max_rows_per_unit')} a unit in {table.get('max_groups_per_unit')} groups"
-        for table in found.get("tables", [])
-    ]
-    return [neutral(line) for line in lines]
+def _summary(talk: Talk, found: dict[str, Any]) -> list[str]:
+    about = {name: found.get(name) for name in ("name", "title", "steward")}
+    version = talk.word("version-words", version=found.get("version") or "-") if "version" in found else ""
+    space = found.get("space")
+    if space is None:
+        terms = talk.word("public-terms", version=version)
+    else:
+        named = {name: space.get(name) for name in ("mode", "epsilon", "delta")}
+        terms = talk.word("space-terms", space=space.get("name"), own=found.get("epsilon"), version=version, **named)
+    lines = [talk.word("described", grade=talk.named(found.get("grade")), **about), terms]
+    return lines + [_table(talk, table) for table in found.get("tables", [])]
+
+
+def _table(talk: Talk, table: dict[str, Any]) -> str:
+    """Whose rows a table has, and how many."""
+    link, name, rows = table.get("link"), table.get("name"), table.get("rows_max")
+    if link is not None:
+        unit = talk.word("unit-link", **{part: link.get(part) for part in ("through", "column", "key")})
+    else:
+        unit = str(table.get("unit"))
+    if link is None and table.get("unit") is None:
+        words = talk.word("table-public", name=name, rows=rows)
+    else:
+        each, groups = table.get("max_rows_per_unit"), table.get("max_groups_per_unit")
+        words = talk.word("table-units", name=name, unit=unit, rows=rows, each=each, groups=groups)
+    key = ", ".join(table.get("key") or [])
+    return words + talk.word("key-words", key=key) if key else words

@@ -39,13 +39,29 @@ def _asked(command: Command) -> Command:
 
 @query.command("check")
 @_asked
+@click.option("--explain", is_flag=True, help="Say what would be done step by step.")
+@click.option("--save-svg", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the plan into this file.")
 @click.pass_obj
-def check(talk: Talk, sql: str | None, file: Path | None, purpose: str, epsilon: str, need: str) -> None:
+def check(
+    talk: Talk,
+    sql: str | None,
+    file: Path | None,
+    purpose: str,
+    epsilon: str,
+    need: str,
+    explain: bool,
+    save_svg: Path | None,
+) -> None:
     """What SQL would cost and how exact it would be. Spends nothing, touches no data. "-" reads standard input."""
     talk.source = _text(sql, file)
     with signed_in() as connection:
-        quote = connection.query(talk.source, purpose=purpose, epsilon=epsilon, need=need).check()
-    talk.pairs(quote_lines(talk, quote), quote.document)
+        asked = connection.query(talk.source, purpose=purpose, epsilon=epsilon, need=need)
+        quote = asked.check()
+        if save_svg is not None:
+            quote.save_picture(save_svg, talk.language)
+    talk.pairs(quote_lines(talk, quote, stepwise=explain), quote.document)
+    if save_svg is not None:
+        talk.note("written", path=save_svg)
     talk.note("nothing-spent")
 
 
@@ -164,8 +180,13 @@ def _result(talk: Talk, running: Running, timeout: float, *, review: bool) -> Re
 
 
 def _row(item: dict[str, Any], columns: tuple[str, ...]) -> list[object]:
-    charged = item.get("cost", {}).get("amount")
-    return [charged if column == "charged" else item.get(column) for column in columns]
+    shown = {"charged": item.get("cost", {}).get("amount"), "dataset": ", ".join(_datasets(item))}
+    return [shown.get(column, item.get(column)) for column in columns]
+
+
+def _datasets(item: dict[str, Any]) -> list[str]:
+    """All that a query reads; an enclave that does not say so names the first."""
+    return [str(name) for name in item.get("datasets") or [item.get("dataset")]]
 
 
 def _text(sql: str | None, file: Path | None) -> str:

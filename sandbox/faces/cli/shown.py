@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.client.quote import Quote, error_words, review_words
 from sandbox.client.release import Release
 from sandbox.faces.cli.talk import Talk
-from sandbox.terms.dataset import KeyValue
+from sandbox.terms.cells import Cell
 
 LEVEL = 0.95
 
@@ -17,11 +17,16 @@ def symbol(cost: dict[str, Any]) -> str:
     return "ρ" if cost.get("mode") == "zcdp" else "ε"
 
 
-def quote_lines(talk: Talk, quote: Quote) -> list[tuple[str, str]]:
-    """What will be asked, what it costs, what is left, how exact it will be, and when it comes."""
-    sign = symbol(quote.cost)
-    lines = [
-        (talk.word("answerable"), ("" if talk.language == "zh" else " ").join(quote.plan(talk.language))),
+def quote_lines(talk: Talk, quote: Quote, *, stepwise: bool = False) -> list[tuple[str, str]]:
+    """What will be asked, what it costs, what is left, how exact it will be, and when it comes. With `stepwise` each step of
+    the plan has a line."""
+    sign, plan = symbol(quote.cost), quote.plan(talk.language)
+    if stepwise:
+        lines = [(talk.word("answerable"), talk.word("steps", count=len(plan)))]
+        lines += [(talk.word("step", number=number), words) for number, words in enumerate(plan, 1)]
+    else:
+        lines = [(talk.word("answerable"), ("" if talk.language == "zh" else " ").join(plan))]
+    lines += [
         (
             talk.word("cost"),
             talk.word(
@@ -53,13 +58,13 @@ def quote_lines(talk: Talk, quote: Quote) -> list[tuple[str, str]]:
 def show_release(talk: Talk, release: Release) -> None:
     """The answer: for a person each noisy value beside its interval, for a program the values alone."""
     rows = release.to_pylist()
-    noisy = [name for name in release.columns if name not in release.keys]
-    intervals = {name: release.interval(name, LEVEL) for name in noisy}
+    intervals = {name: release.interval(name, LEVEL) for name in release.with_intervals}
     document = {
         "id": release.id,
         "rows": rows,
         "intervals": {"level": str(LEVEL)}
         | {name: [list(pair) for pair in pairs] for name, pairs in intervals.items()},
+        "meanings": release.meanings,
         "cost": release.cost,
         "reused": release.reused,
     }
@@ -68,15 +73,17 @@ def show_release(talk: Talk, release: Release) -> None:
         return
     columns, cells, figures = answer_cells(talk, release.columns, rows, intervals)
     talk.table(columns, cells, document, figures)
+    for name, meaning in release.meanings.items():
+        talk.note("computed", name=name, meaning=meaning)
 
 
 def answer_cells(
     talk: Talk,
     names: Sequence[str],
-    rows: Sequence[Mapping[str, KeyValue | float]],
+    rows: Sequence[Mapping[str, Cell]],
     intervals: Mapping[str, Sequence[Sequence[float]]],
 ) -> tuple[list[str], list[list[object]], list[int]]:
-    """Titles, cells and the numbers of the columns of figures: each noisy value beside its interval."""
+    """Titles, cells and the numbers of the columns of figures: each noisy value beside its interval, where it has one."""
     columns: list[str] = []
     figures: list[int] = []
     for name in names:
@@ -92,7 +99,7 @@ def answer_cells(
         line: list[object] = []
         for name in names:
             if name not in intervals:
-                line.append(row[name])
+                line.append("NULL" if row[name] is None else row[name])
                 continue
             value, low, high = (_figure(figure, decimals[name]) for figure in (row[name], *intervals[name][number]))
             line += [value, f"{low} … {high}"]
@@ -106,7 +113,7 @@ def _decimals(pairs: Sequence[Sequence[float]]) -> int:
     return min(9, max(0, 2 - floor(log10(width)))) if 0 < width < inf else 0
 
 
-def _figure(value: KeyValue | float, decimals: int) -> str:
+def _figure(value: Cell, decimals: int) -> str:
     return (
         f"{value:,.{decimals}f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
     )

@@ -52,7 +52,27 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "{query}: the stored answer to the same question; nothing was charged; certificate and proofs hold.",
         "{query}：返回同一问题的已存答案，未计费；证书与证明均成立。",
     ),
+    "steps": ("in {count} steps", "共 {count} 步"),
+    "step": ("Step {number}", "第 {number} 步"),
+    "described": ("{name}: {title} ({grade}, steward {steward})", "{name}：{title}（{grade}，数据管理员 {steward}）"),
+    "space-terms": (
+        "unit space {space}: {mode}, epsilon {epsilon}, delta {delta}; this dataset: epsilon {own}{version}",
+        "单元空间 {space}：{mode}，epsilon {epsilon}，delta {delta}；本数据集：epsilon {own}{version}",
+    ),
+    "public-terms": (
+        "public: everybody may see it and join with it, at no cost{version}",
+        "公开：人人可见，可与之连接，不消耗预算{version}",
+    ),
+    "version-words": ("; version {version}", "；版本 {version}"),
+    "table-units": (
+        "table {name}: unit {unit}, at most {rows} rows, {each} a unit in {groups} groups",
+        "表 {name}：单元 {unit}，最多 {rows} 行，每个单元最多 {each} 行、{groups} 组",
+    ),
+    "table-public": ("table {name}: at most {rows} rows", "表 {name}：最多 {rows} 行"),
+    "unit-link": ("of {through}, where {column} = {key}", "取自 {through}（{column} = {key}）"),
+    "key-words": ("; one row for each {key}", "；每个 {key} 一行"),
     "interval": ("95 % interval", "95 % 区间"),
+    "computed": ("{name}: {meaning}", "{name}：{meaning}"),
     "accepted": (
         "Accepted; ask for it with: sandbox release show {query}",
         "已受理；查看：sandbox release show {query}",

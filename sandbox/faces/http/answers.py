@@ -71,7 +71,9 @@ _COLUMN = fields(
 )
 _TABLE = fields(
     name=TEXT,
-    unit=TEXT,
+    unit=maybe(TEXT),
+    link=maybe(fields(through=TEXT, column=TEXT, key=TEXT)),
+    key=many(TEXT),
     rows_max=WHOLE,
     max_rows_per_unit=WHOLE,
     max_groups_per_unit=WHOLE,
@@ -85,14 +87,14 @@ _OFFER = {
     "steward": TEXT,
     "unit_space": TEXT,
 }
-_DETAILS = {"tables": many(_TABLE), "space": _SPACE, "epsilon": DECIMAL}
+_DETAILS = {"tables": many(_TABLE), "space": maybe(_SPACE), "epsilon": DECIMAL}
 _SCOPE = {
     "analyst": TEXT,
     "organisation": TEXT,
     "datasets": many(TEXT),
     "tables": many(TEXT),
     "columns": many(TEXT),
-    "aggregates": many(one_of("count", "count-units", "sum", "mean")),
+    "aggregates": many(one_of("count", "count-units", "count-distinct", "sum", "mean", "spread", "quantile")),
     "purpose": TEXT,
     "epsilon": DECIMAL,
     "uses": maybe(WHOLE),
@@ -169,17 +171,25 @@ SCHEMAS: dict[str, Schema] = {
     "Quote": fields(
         verdict=one_of("answerable"),
         dataset=TEXT,
+        datasets=many(TEXT),
         table=TEXT,
         version=WHOLE,
         grant=TEXT,
         plan=_LINES,
-        groups=WHOLE,
+        picture_=TEXT,
+        groups=maybe(WHOLE),
         bounds=_BOUNDS,
         mechanism=one_of("discrete gaussian", "discrete laplace"),
         cost=_COST,
         accounts=many(fields(kind=TEXT, owner=TEXT, left=DECIMAL, more_like_this=WHOLE)),
         errors=many(
-            fields(column=TEXT, half_width=maybe(NUMBER), level=NUMBER, by_group_size=maybe(by_name(maybe(NUMBER))))
+            fields(
+                column=TEXT,
+                half_width=maybe(NUMBER),
+                level=NUMBER,
+                by_group_size=maybe(by_name(maybe(NUMBER))),
+                noisy=FLAG,
+            )
         ),
         policy=fields(permitted_by=many(TEXT), bundle=DIGEST),
         review=fields(outcome=one_of("automatic", "held", "sampled"), votes=WHOLE, reasons=many(_SAID)),
@@ -190,6 +200,7 @@ SCHEMAS: dict[str, Schema] = {
         id=TEXT,
         state=TEXT,
         dataset=TEXT,
+        datasets=many(TEXT),
         purpose=TEXT,
         epsilon=DECIMAL,
         need=TEXT,
@@ -228,7 +239,7 @@ SCHEMAS: dict[str, Schema] = {
         bounds=_BOUNDS,
         checks=many(fields(id=TEXT, words=_WORDS, outcome=one_of("ok", "held", "note"))),
         table=fields(
-            columns=many(fields(name=TEXT, kind=one_of("key", "count", "sum", "mean"))),
+            columns=many(fields(name=TEXT, kind=one_of("key", "count", "sum", "mean", "computed"), meaning_=TEXT)),
             rows=many(many(_NUMBERS)),
             intervals=by_name(many({"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2})),
             level=NUMBER,

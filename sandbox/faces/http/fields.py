@@ -82,12 +82,13 @@ PublicKey = Annotated[str, StringConstraints(strict=True, pattern="^[A-Za-z0-9+/
 Signature = Annotated[str, StringConstraints(strict=True, pattern="^[A-Za-z0-9+/]{86}==$"), AfterValidator(_base64)]
 
 RoleName = Literal["administrator", "steward", "analyst", "reviewer", "officer"]
-AggregateName = Literal["count", "count-units", "sum", "mean"]
+AggregateName = Literal["count", "count-units", "count-distinct", "sum", "mean", "spread", "quantile"]
 DutyName = Literal["profile", "held", "two"]
 SubjectName = Literal["person", "grant", "dataset"]
 VerdictName = Literal["approve", "reject"]
+LanguageName = Literal["en", "zh"]
 
 Datasets = Annotated[list[Name], Field(min_length=1, max_length=100)]
 Tables = Annotated[list[TableName], Field(min_length=1, max_length=1000)]
 Columns = Annotated[list[ColumnName], Field(max_length=5000)]
-Aggregates = Annotated[list[AggregateName], Field(min_length=1, max_length=4)]
+Aggregates = Annotated[list[AggregateName], Field(min_length=1, max_length=7)]

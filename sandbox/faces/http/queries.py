@@ -38,8 +38,10 @@ async def ask(
         signature=body.signature or "",
     )
     if body.dry_run:
-        quote = await run_in_threadpool(check_query.check, face.enclave, person, request)
+        quote = await run_in_threadpool(check_query.check, face.enclave, person, request, body.picture or "")
         return JSONResponse(quote.to_json())
+    if body.picture is not None:
+        raise MalformedRequest("picture is drawn by a dry run only.", fields=["picture"])
     idempotency_key = required(key)
     _check_signed(body)
     view = await run_in_threadpool(submit_query.submit, face.enclave, person, request, idempotency_key)

@@ -87,7 +87,7 @@ class Reasoned(Body):
 
 class AskQuery(Body):
     """`key` names the registered keys that the answer is sealed to, `signature` is made with them over the submission;
-    both are left out of a dry run."""
+    both are left out of a dry run. With `picture`, a dry run also draws the plan, in that language, as SVG."""
 
     sql: fields.Document
     purpose: fields.Line
@@ -96,6 +96,7 @@ class AskQuery(Body):
     key: fields.KeyId | None = None
     signature: fields.Signature | None = None
     dry_run: bool = False
+    picture: fields.LanguageName | None = None
 
 
 class Nothing(Body):

@@ -18,27 +18,20 @@ from sandbox.adapters import engine_frames, engine_socket
 from sandbox.adapters.engine_frames import FrameError, pack, receive, unpack
 from sandbox.adapters.engine_socket import EngineSocket
 from sandbox.adapters.system_clock import SystemClock
+from sandbox.plan.answers import CountOutput, KeyOutput, MeanOutput, Measured, SumOutput
 from sandbox.plan.canonical import plan_json
-from sandbox.plan.nodes import (
-    ColumnRef,
-    ContributionBounds,
-    CountOutput,
-    CountRows,
-    CountValues,
-    GroupKey,
-    KeyOutput,
-    MeanOutput,
-    Plan,
-    SumOutput,
-    SumValues,
-)
+from sandbox.plan.measurement import ContributionBounds, GroupKey, Measurement
+from sandbox.plan.nodes import ColumnRef
+from sandbox.plan.primitives import CountRows, CountValues, SumValues
+from sandbox.plan.query import Plan
+from sandbox.plan.relations import Scan
 from sandbox.privacy.mechanism import measurement_spec
 from sandbox.proof.signing import SigningKey
 from sandbox.terms.answer import Answer, CountColumn, KeyColumn, MeanColumn, Noise, SumColumn
 from sandbox.terms.canonical import canonical_bytes
 from sandbox.terms.dataset import Type, Version
 from sandbox.terms.loss import Mode
-from sandbox.terms.order import SIGNING_CONTEXT, LoadOrder, MeasureOrder
+from sandbox.terms.order import SIGNING_CONTEXT, LoadOrder, MeasureOrder, SourceVersion
 from sandbox.terms.refusal import EnclaveNotReady, Fault, FileNotUsable, MeasurementForfeited
 
 KEY = SigningKey("enclave.test/order", b"o" * 32)
@@ -46,24 +39,28 @@ ENGINE = SigningKey("enclave.test/engine", b"e" * 32).verifier.text
 STATUS = {"status": {"boot": "b1", "network": "private", "workers": 2, "engine": ENGINE}}
 
 VALUE = ColumnRef("v", Type.INT)
-PLAN = Plan(
-    "people",
-    "clinic",
-    "visits",
-    1000,
-    None,
-    (GroupKey("sex", Type.STRING, ("F", "M")), GroupKey("smokes", Type.BOOL, (False, True))),
-    ContributionBounds(2, 2, 2),
-    (
-        CountRows(),
-        SumValues(VALUE, Fraction(0), Fraction(100), Fraction(0), Fraction(1)),
-        SumValues(VALUE, Fraction(0), Fraction(100), Fraction(50), Fraction(1)),
-        CountValues(VALUE),
-    ),
-    (KeyOutput("s", 0), KeyOutput("k", 1), CountOutput("n", 0), SumOutput("t", 1, Type.INT), MeanOutput("m", 2, 3)),
+SCAN = Scan("clinic", "visits", "", (("sex", Type.STRING), ("smokes", Type.BOOL), ("v", Type.INT)), 1000, 2)
+KEYS = (
+    GroupKey(ColumnRef("sex", Type.STRING), Type.STRING, ("F", "M")),
+    GroupKey(ColumnRef("smokes", Type.BOOL), Type.BOOL, (False, True)),
 )
+PRIMITIVES = (
+    CountRows(),
+    SumValues(VALUE, Fraction(0), Fraction(100), Fraction(0), Fraction(1)),
+    SumValues(VALUE, Fraction(0), Fraction(100), Fraction(50), Fraction(1)),
+    CountValues(VALUE),
+)
+OUTPUTS = (
+    KeyOutput("s", 0, Type.STRING),
+    KeyOutput("k", 1, Type.BOOL),
+    CountOutput("n", 0),
+    SumOutput("t", 1, Type.INT),
+    MeanOutput("m", 2, 3),
+)
+PLAN = Plan("people", (Measurement(SCAN, KEYS, ContributionBounds(2, 2, 2), PRIMITIVES),), Measured(0, OUTPUTS))
 SPEC = measurement_spec(PLAN, Mode.ZCDP, 10**8)
-ORDER = MeasureOrder("o_1", "b1", "clinic", 1, "ab" * 32, plan_json(PLAN), SPEC.to_json(), SPEC.cost, 2000)
+SOURCES = (SourceVersion("clinic", 1, "ab" * 32),)
+ORDER = MeasureOrder("o_1", "b1", SOURCES, plan_json(PLAN), SPEC.to_json(), SPEC.cost, 2000)
 LOAD = LoadOrder("o_2", "b1", "clinic", 3, "[dataset]", 16, {"visits": "v.csv"})
 NOISE = [Noise("discrete gaussian", vector.scale) for vector in SPEC.vectors]
 FOUR = (1, -2, 3, 2**62)

@@ -10,6 +10,7 @@ from sandbox.adapters.home import create_home
 from sandbox.faces.cli import talk as talk_module
 from sandbox.faces.cli.main import main
 from sandbox.faces.cli.refused import show
+from sandbox.faces.cli.shown import answer_cells
 from sandbox.faces.cli.talk import Talk
 from sandbox.terms.refusal import HomeNotUsable, MalformedNumber, NameTaken, PassphraseWrong
 
@@ -186,3 +187,14 @@ def test_a_grant_ends_on_a_day(until: str, sent: str | None, signed_in: dict[str
 def test_a_release_that_is_neither_file_nor_query() -> None:
     code, _, said = run("release", "verify", "none.json")
     assert (code, "There is no file none.json" in said) == (2, True)
+
+
+def test_cells_without_intervals_and_nulls_are_shown_as_they_are() -> None:
+    rows = [{"k": "a", "n": 1200, "median": 5.5}, {"k": None, "n": 3, "median": None}]
+    talk = Talk("en")
+    columns, cells, figures = answer_cells(talk, ["k", "n", "median"], rows, {"n": [(1190, 1210), (-7, 13)]})
+    assert columns == ["k", "n", "95 % interval", "median"]
+    assert cells == [["a", "1,200", "1,190 … 1,210", 5.5], ["NULL", "3", "-7 … 13", "NULL"]]
+    assert figures == [1, 2]
+    empty = answer_cells(talk, ["k", "n"], [], {"n": []})
+    assert empty == (["k", "n", "95 % interval"], [], [1, 2])

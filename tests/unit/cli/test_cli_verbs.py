@@ -11,6 +11,7 @@ from client_world import CANARY, SECRET, World
 
 from sandbox.client.credentials import Login, Pins, login_file, save
 from sandbox.faces.cli import talk as talk_module
+from sandbox.faces.cli.described import show_description
 from sandbox.faces.cli.main import main
 from sandbox.proof.signing import SigningKey
 from sandbox.terms.refusal import AnswerPending, FileNotUsable, ReviewPending, SandboxError, Withheld, catalogue
@@ -154,6 +155,41 @@ def test_query_check(shell: Shell, world: World, tmp_path: Path) -> None:
     assert shell("query", "check", SQL, "-f", str(file), *ASK).exit_code == 2
     assert shell("query", "check", SQL, "-p", "research", "--epsilon", "a lot").exit_code == 2
     assert world.queries == {}
+
+
+def test_query_check_explains_and_draws(shell: Shell, world: World, tmp_path: Path) -> None:
+    lines = shell.ok("query", "check", SQL, *ASK, "--explain").stdout.splitlines()
+    assert lines[:3] == ["✓ Answerable\tin 2 steps", "Step 1\tCounts rows by sex.", "Step 2\t2 public keys."]
+    chinese = shell.ok("query", "check", SQL, *ASK, "--explain", "--lang", "zh").stdout.splitlines()
+    assert [line.split("\t")[0] for line in chinese[1:3]] == ["第 1 步", "第 2 步"]
+    file = tmp_path / "plan.svg"
+    saved = shell.ok("query", "check", SQL, *ASK, "--save-svg", str(file), "--lang", "zh")
+    assert f"{file}" in saved.stderr
+    assert file.read_text("utf-8") == '<svg xmlns="http://www.w3.org/2000/svg"><title>zh</title></svg>'
+    assert [call[1].get("picture") for call in world.calls] == [None, None, None, "zh"]
+    assert "typical: noisy, no interval known" in shell.ok("query", "check", SQL, *ASK).stdout
+    assert "typical：含噪声，无已知区间" in shell.ok("query", "check", SQL, *ASK, "--lang", "zh").stdout
+    assert world.queries == {}
+
+
+def test_linked_and_public_tables_are_described(capsys: pytest.CaptureFixture[str]) -> None:
+    table = {"name": "orders", "unit": None, "link": {"through": "customer", "column": "o_customer", "key": "c_id"}, "key": ["o_id"],
+             "rows_max": 9, "max_rows_per_unit": 3, "max_groups_per_unit": 2, "columns": []}  # fmt: skip
+    bare = {"name": "nation", "unit": None, "link": None, "key": [], "rows_max": 25, "columns": []}
+    head = {"title": "T", "grade": "general", "steward": "s", "epsilon": "1"}
+    space = {"name": "people", "mode": "zcdp", "epsilon": "20", "delta": "1e-6"}
+    show_description(talk_module.Talk("en"), head | {"name": "shop", "space": space, "tables": [table]})
+    assert capsys.readouterr().err == (
+        "shop: T (general, steward s)\nunit space people: zcdp, epsilon 20, delta 1e-6; this dataset: epsilon 1\n"
+        "table orders: unit of customer, where o_customer = c_id, at most 9 rows, 3 a unit in 2 groups; one row for each o_id\n"
+    )
+    for language, words in (("en", "public: everybody"), ("zh", "公开：人人可见")):
+        show_description(
+            talk_module.Talk(language), head | {"name": "places", "space": None, "tables": [bare], "version": None}
+        )
+        told = capsys.readouterr().err
+        assert words in told
+        assert "None" not in told
 
 
 def test_query_run_in_a_pipe_gives_bare_values(shell: Shell, world: World) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from client_world import SECRET, World
 
 from sandbox.client import Connection, MemoryKeyStore, transport
 from sandbox.client.credentials import Pins
+from sandbox.client.quote import Quote
 from sandbox.client.transport import EnclaveUnreachable
 from sandbox.proof.log_export import verify_export
 from sandbox.proof.signing import SigningKey
@@ -91,6 +93,37 @@ def test_check_run_result(ann: Connection, world: World) -> None:
     assert (release.cost["amount"], release.reused) == ("0.018", False)
     assert release.verify().facts["key"] == ann.ensure_keys().id
     assert (release.request["sql"], release.request["epsilon"]) == (SQL, "1")
+
+
+def test_a_quote_explains_and_draws_its_plan(ann: Connection, world: World, tmp_path: Path) -> None:
+    query = ann.query(SQL, purpose="research", epsilon="1")
+    quote = query.check()
+    assert quote.explain() == "1. Counts rows by sex.\n2. 2 public keys."
+    assert quote.explain("zh") == "1. 按性别计数。\n2. 2 个公开键。"
+    assert quote.picture("zh") == '<svg xmlns="http://www.w3.org/2000/svg"><title>zh</title></svg>'
+    assert world.calls[-1][1]["picture"] == "zh"
+    saved = quote.save_picture(tmp_path / "plan.svg")
+    assert saved.read_text("utf-8") == query.picture()
+    assert "picture" not in quote.document
+    assert quote._repr_html_().startswith("<pre>answerable: Counts")
+    assert "typical: noisy, no interval known" in str(quote)
+    assert "sex:" not in str(quote)
+    with pytest.raises(MalformedRequest, match="drawn"):
+        Quote.from_json(quote.document).picture()
+
+
+def test_a_quote_with_private_keys_has_no_number_of_groups(ann: Connection) -> None:
+    document = ann.query(SQL, purpose="research", epsilon="1").check().document
+    assert Quote.from_json(document | {"groups": None}).groups is None
+    with pytest.raises(Fault):
+        Quote.from_json({name: value for name, value in document.items() if name != "groups"})
+
+
+def test_an_enclave_that_draws_nothing_is_told(ann: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = ann.query(SQL, purpose="research", epsilon="1")
+    monkeypatch.setattr(type(ann.transport), "json", lambda *_, **__: {"verdict": "answerable"})
+    with pytest.raises(Fault, match="no picture"):
+        query.picture()
 
 
 def test_intervals_hold_the_value_and_grow_with_the_level(ann: Connection) -> None:

@@ -3,10 +3,12 @@
 import csv
 import json
 import sys
+import types
 from fractions import Fraction
 from io import StringIO
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
@@ -16,9 +18,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.client import Connection, MemoryKeyStore, Release
-from sandbox.client.export import ExtraMissing, arrow_table, csv_text, required
+from sandbox.client.export import (
+    ExtraMissing,
+    arrow_table,
+    csv_text,
+    ipc_bytes,
+    pandas_frame,
+    parquet_bytes,
+    polars_frame,
+    required,
+)
 from sandbox.client.release import checked
-from sandbox.terms.answer import Answer, CountColumn, KeyColumn, SumColumn
+from sandbox.terms.answer import Answer, ComputedColumn, CountColumn, KeyColumn, MeanColumn, SumColumn
 from sandbox.terms.dataset import Type
 from sandbox.terms.refusal import ProofFailed
 
@@ -93,6 +104,85 @@ def test_a_broken_extra_is_not_called_missing(monkeypatch: pytest.MonkeyPatch) -
     assert not isinstance(broken.value, ExtraMissing)
 
 
+# -- NULLs, every type, and no rows --------------------------------------------------------------------------------------
+
+TYPED = {
+    Type.INT: ("5", None, "-7"),
+    Type.FLOAT: ("0.5", None, "-2.0"),
+    Type.STRING: ("=1", None, ""),
+    Type.BOOL: ("true", None, "false"),
+    Type.DATE: ("2026-01-31", None, "0001-01-01"),
+    Type.TIMESTAMP: ("2026-01-31T10:00:00+00:00", None, "2026-01-31T10:00:00.000001+00:00"),
+}
+EVERY = Answer(
+    "o",
+    (
+        KeyColumn("key", Type.STRING, ("a", None, "b")),
+        CountColumn("n", (2**63 - 1, 0, -3), SCALE),
+        *(ComputedColumn(kind.value, kind, texts, "quantile 0.5") for kind, texts in TYPED.items()),
+    ),
+)
+EMPTY = Answer(
+    "o",
+    (
+        KeyColumn("key", Type.STRING, ()),
+        CountColumn("n", (), SCALE),
+        SumColumn("sum", Type.FLOAT, (), Fraction(1), SCALE),
+        MeanColumn("mean", (), (), Fraction(0), Fraction(1), Fraction(0), Fraction(1), SCALE, SCALE),
+        *(ComputedColumn(kind.value, kind, (), "quantile 0.5") for kind in TYPED),
+    ),
+)
+
+
+def rows_of(answer: Answer) -> list[dict[str, object]]:
+    table = [column.numbers() for column in answer.columns]
+    return [dict(zip([column.name for column in answer.columns], row, strict=True)) for row in zip(*table, strict=True)]
+
+
+@pytest.mark.parametrize("answer", [EVERY, EMPTY])
+def test_every_type_with_nulls_and_no_rows_goes_through_every_form(answer: Answer) -> None:
+    rows = rows_of(answer)
+    assert arrow_table(answer).to_pylist() == rows
+    assert pa.parquet.read_table(pa.BufferReader(parquet_bytes(answer))).to_pylist() == rows
+    assert pa.ipc.open_file(pa.BufferReader(ipc_bytes(answer))).read_all().to_pylist() == rows
+    frame = pandas_frame(answer)
+    assert list(frame.columns) == [column.name for column in answer.columns]
+    shown = [[None if pd.isna(cell) else cell for cell in row] for row in frame.astype("object").to_numpy().tolist()]
+    assert shown == [list(row.values()) for row in rows]
+
+
+def test_pandas_keeps_whole_numbers_whole_beside_nulls() -> None:
+    kinds = {name: str(kind) for name, kind in pandas_frame(EVERY).dtypes.items()}
+    assert (kinds["n"], kinds["int"], kinds["float"], kinds["bool"]) == ("int64", "Int64", "Float64", "boolean")
+    wide = Answer("o", (CountColumn("n", (2**63,), SCALE),))
+    assert pandas_frame(wide)["n"].tolist() == [2**63]
+    assert {str(kind) for kind in pandas_frame(EMPTY).dtypes} >= {"int64", "float64", "bool"}
+
+
+def test_polars_gets_typed_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polars may not be installed: what it is given is looked at, by a stand-in."""
+    names = ("Int128", "Int64", "Boolean", "Float64", "String")
+    stand_in = types.SimpleNamespace(**{name: name for name in names}, Series=lambda *parts: parts, DataFrame=list)
+    monkeypatch.setattr("sandbox.client.export.import_module", {"polars": stand_in}.__getitem__)
+    series = polars_frame(EVERY)
+    assert [kind for _, _, kind in series] == [
+        *("String", "Int64", "Int64", "Float64", "String", "Boolean", "String", "String"),
+    ]
+    assert [values for _, values, _ in series] == [list(column.numbers()) for column in EVERY.columns]
+    assert polars_frame(Answer("o", (CountColumn("n", (2**63,), SCALE),)))[0][2] == "Int128"
+    monkeypatch.setattr("sandbox.client.export.import_module", absent("polars"))
+    with pytest.raises(ExtraMissing, match=r"pip install polars$"):
+        polars_frame(EVERY)
+
+
+def test_null_is_an_empty_field_in_csv_and_an_empty_text_is_quoted() -> None:
+    assert csv_text(["a", "b", "c"], [[None, "", 1], ["x", None, None]]) == '"a","b","c"\r\n,"",1\r\n"x",,\r\n'
+    assert csv_text(["a"], [[None]]) == '"a"\r\n""\r\n'
+    assert csv_text(["a"], []) == '"a"\r\n'
+    lines = read(csv_text(["key"], [[cell] for cell in EVERY.columns[4].numbers()]))
+    assert lines == [["key"], ["'=1"], [""], [""]]
+
+
 # -- CSV -----------------------------------------------------------------------------------------------------------------
 
 PAYLOADS = [
@@ -122,6 +212,13 @@ def test_no_text_is_a_formula(payload: str) -> None:
     written = csv_text(["label", payload], [[payload, -5]])
     assert read(written) == [["label", f"'{payload}"], [f"'{payload}", "-5"]]
     assert f"\"'{payload[:1]}" in written
+
+
+def test_a_release_says_which_columns_have_intervals(release: Release) -> None:
+    assert release.with_intervals == ("n", "paid", "age")
+    assert release.meanings == {}
+    with pytest.raises(ValueError, match="keys"):
+        release.interval("sex")
 
 
 def test_the_control_a_plain_writer_lets_formulas_through() -> None:

@@ -81,7 +81,7 @@ LIES: dict[str, Lie] = {
     "it was reserved elsewhere in the log": lambda w, d: relogged(w, d, "reserved"),
     "it was let out before it was committed": lambda w, d: relogged(w, d, "committed"),
     "nobody approved it": lambda w, d: recertified(w, d, review=review(d, decision="rejected")),
-    "the certificate is of the old format": lambda w, d: recertified(w, d, format="sandbox/certificate/v1"),
+    "the certificate is of the old format": lambda w, d: recertified(w, d, format="sandbox/certificate/v2"),
     "the certificate is of a weaker suite": lambda w, d: recertified(w, d, suite="sandbox-suite-0"),
     "the certificate says more than certificates do": lambda w, d: recertified(w, d, more="x"),
     "another cost is shown": lambda _, d: d | {"cost": d["cost"] | {"amount": "0.001"}},

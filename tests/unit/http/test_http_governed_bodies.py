@@ -120,7 +120,7 @@ WRONG: dict[str, list[Any]] = {
     "datasets": [*NOT_LISTS, [], ["x"] * 101, [f"clinic.{CANARY}"]],
     "tables": [*NOT_LISTS, [], ["clinic"], ["clinic.visits.age"], ["clinic.Visits"], ["clinic.visits"] * 1001],
     "columns": [*NOT_LISTS, ["clinic.visits"], ["a.b.c.d"], ["*"], ["clinic.visits.*"], ["clinic.visits.age"] * 5001],
-    "aggregates": [*NOT_LISTS, [], ["median"], ["count"] * 5],
+    "aggregates": [*NOT_LISTS, [], ["median"], ["count"] * 8],
     "epsilon": [7, 1.5, True, ["1"], {"x": CANARY}, "", "1" * 65],
     "uses": NOT_USES,
     "not_before": NOT_TIMES,

@@ -92,6 +92,22 @@ def test_a_dry_run_quotes_and_needs_no_key(client: httpx.Client, world: World) -
     assert world.queries == {}
 
 
+def test_a_dry_run_draws_the_plan_where_it_is_asked_to(
+    client: httpx.Client, world: World, signed: dict[str, str]
+) -> None:
+    plain = client.post("/v1/queries", json={**ASK, "dry_run": True}, headers=as_("analyst")).json()
+    assert "picture" not in plain
+    for language in ("en", "zh"):
+        body = {**ASK, "dry_run": True, "picture": language}
+        drawn = client.post("/v1/queries", json=body, headers=as_("analyst")).json()
+        assert drawn == plain | {"picture": f'<svg xmlns="http://www.w3.org/2000/svg"><title>{language}</title></svg>'}
+    for wrong in ({**ASK, "dry_run": True, "picture": "fr"}, {**ASK, "dry_run": True, "picture": True}):
+        assert client.post("/v1/queries", json=wrong, headers=as_("analyst")).status_code == 400
+    keyed = as_("analyst", **{"Idempotency-Key": "key-12345"})
+    refused = client.post("/v1/queries", json={**signed, "picture": "en"}, headers=keyed)
+    assert (refused.status_code, refused.json()["fields"], world.queries) == (400, ["picture"], {})
+
+
 def test_a_query_is_accepted_settled_and_released(client: httpx.Client, world: World, signed: dict[str, str]) -> None:
     world.wait_for = 1
     asked = client.post("/v1/queries", json=signed, headers=as_("analyst", **{"Idempotency-Key": "key-12345"}))

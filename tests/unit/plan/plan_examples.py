@@ -62,3 +62,78 @@ b = { type = "int", keys = KEYS }
 
 CLINIC: dict[str, Dataset] = {"clinic": parse_description(CLINIC_TEXT)}
 BOTH: dict[str, Dataset] = {**CLINIC, "my-other": parse_description(OTHER_TEXT)}
+
+SHOP_TEXT = """\
+[dataset]
+name = "shop"
+title = "Orders of a market"
+steward = "trade-bureau"
+unit_space = "clinic-patients"
+grade = "general"
+budget = { epsilon = "20" }
+[tables.customer]
+unit = "c_id"
+key = ["c_id"]
+rows_max = 100_000
+max_rows_per_unit = 1
+[tables.customer.columns]
+c_id = { type = "int", role = "unit" }
+c_nation = { type = "int", bounds = [0, 24] }
+c_segment = { type = "string", keys = ["A", "B"] }
+[tables.orders]
+unit = { through = "customer", key = "c_id", column = "o_customer" }
+key = ["o_id"]
+rows_max = 1_000_000
+max_rows_per_unit = 40
+max_groups_per_unit = 20
+[tables.orders.columns]
+o_customer = { type = "int" }
+o_id = { type = "int" }
+o_day = { type = "date", bounds = ["2020-01-01", "2024-12-31"] }
+o_total = { type = "float", bounds = [0.0, 10000.0], granularity = 0.01 }
+o_status = { type = "string", max_length = 10 }
+[tables.line]
+unit = { through = "orders", key = "o_id", column = "l_order" }
+rows_max = 5_000_000
+max_rows_per_unit = 200
+max_groups_per_unit = 20
+[tables.line.columns]
+l_order = { type = "int" }
+l_part = { type = "int" }
+l_count = { type = "int", bounds = [0, 50] }
+l_price = { type = "float", bounds = [0.0, 1000.0], granularity = 0.01 }
+"""
+
+PLACES_TEXT = """\
+[dataset]
+name = "places"
+title = "Nations and parts"
+steward = "trade-bureau"
+grade = "general"
+public = true
+[tables.nation]
+key = ["n_id"]
+rows_max = 25
+[tables.nation.columns]
+n_id = { type = "int", bounds = [0, 24] }
+n_name = { type = "string", keys = ["CHINA", "FRANCE", "INDIA"] }
+n_region = { type = "int", bounds = [0, 4] }
+[tables.region]
+key = ["r_id"]
+rows_max = 5
+[tables.region.columns]
+r_id = { type = "int", bounds = [0, 4] }
+r_name = { type = "string", keys = ["ASIA", "EUROPE"] }
+[tables.part]
+key = ["p_id"]
+rows_max = 1000
+[tables.part.columns]
+p_id = { type = "int" }
+p_size = { type = "int", bounds = [1, 50] }
+"""
+
+SHOP: dict[str, Dataset] = {
+    "shop": parse_description(SHOP_TEXT),
+    "places": parse_description(PLACES_TEXT),
+    "clinic": CLINIC["clinic"],
+}

@@ -1,9 +1,12 @@
-"""A second, slow reading of expressions: one row at a time, in exact fractions, by the letter of the SQL standard."""
+"""A second, slow reading of expressions: one row at a time, in exact fractions, by the letter of the SQL standard.
+
+Functions are read by the table; their meaning has its own tests."""
 
 import operator
 from fractions import Fraction
 
 from sandbox.plan import nodes
+from sandbox.plan.functions import FUNCTIONS
 
 _SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 _ORDER = {
@@ -48,4 +51,13 @@ def value_of(expression, row):
         case nodes.Disjunction(operands):
             values = [value_of(item, row) for item in operands]
             return True if True in values else None if None in values else False
+        case nodes.Case(branches, default):
+            for condition, value in branches:
+                if value_of(condition, row):
+                    return value_of(value, row)
+            return value_of(default, row)
+        case nodes.Call(function, operands):
+            values = [value_of(item, row) for item in operands]
+            made = FUNCTIONS[function](*(float(item) if isinstance(item, Fraction) else item for item in values))
+            return Fraction(made) if isinstance(made, float) else made
     raise AssertionError(expression)

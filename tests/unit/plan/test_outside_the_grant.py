@@ -180,7 +180,7 @@ HARMLESS = (
 def outcome(sql, dataset=NARROW):
     """The columns that the plan reads, or the refusal."""
     try:
-        return columns_read(compile_query(sql, {"clinic": dataset}))
+        return {name for _, _, name in columns_read(compile_query(sql, {"clinic": dataset}))}
     except Refusal as refusal:
         return refusal
 

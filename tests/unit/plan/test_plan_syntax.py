@@ -17,7 +17,6 @@ from sandbox.terms.refusal import NotAnswerable
 GOOD = "select sex, count(*) as n from clinic.visits where age > 3 group by sex"
 
 EXTRAS = [
-    "select count(*) filter (where true) from visits",
     "select count(*) over () from visits",
     "select sum(age order by cost) from visits",
     "select avg(age) within group (order by age) from visits",
@@ -33,17 +32,12 @@ EXTRAS = [
     "select count(*) from visits, lateral (select 1)",
     "select count(*) from visits cross join unnest([1])",
     "select count(*) from visits natural join visits",
-    "select count(*) from visits group by all",
     "select count(*) from visits group by cube (sex)",
     "select count(*) from visits group by grouping sets ((sex), ())",
     "select count(*) from visits group by sex with rollup",
     "select count(*) from visits group by sex with totals",
-    "select count(*) from visits order by 1 nulls first",
     "select count(*) from visits qualify true",
     "select count(*) from visits window w as ()",
-    "select count(*) from visits fetch first 1 row only",
-    "select count(*) from visits limit 1 offset 1",
-    "select count(*) from visits v(a, b)",
     "select count(*) from only visits",
     "select count(*) from visits at (version => 1)",
     "select count(*) from visits where age between symmetric 9 and 3",
@@ -54,13 +48,8 @@ EXTRAS = [
     "select count(*) from visits where city collate nocase = 'x'",
     "select count(*) from visits where city similar to 'x'",
     "select count(*) from visits where city ~ 'x'",
-    "select count(*) from visits where city || 'x' = 'x'",
-    "select count(*) from visits where age // 2 = 1",
-    "select count(*) from visits where age ** 2 = 1",
     "select count(*) from visits where age & 2 = 1",
     "select count(*) from visits where ~age = 1",
-    "select count(*) from visits where age <=> 1",
-    "select count(*) from visits where try_cast(age as int) = 1",
     "select count(*) from visits where age = $1",
     "select count(*) from visits where age = ?",
     "select count(*) from visits where age = @x",
@@ -68,7 +57,6 @@ EXTRAS = [
     "select count(*) from visits where city = e'a'",
     "select count(*) from visits where city = $$a$$",
     "select count(*) from visits where seen > timestamp(3) '2024-01-01'",
-    "select count(*) from visits where visited > date '2024-01-01' + interval 1 day",
     "select count(*) from visits where visits.age.x = 1",
     "select count(*) from visits where [1] = [1]",
     "select count(*) from visits where {'a': 1} = 1",
@@ -77,7 +65,6 @@ EXTRAS = [
     "select count(*) from read_csv('/etc/passwd')",
     "select columns(*) from visits",
     "select * replace (1 as age) from visits",
-    "select count(all age) from visits",
     "select count(distinct *) from visits",
     "select sum(age) as struct from visits for system_time as of now()",
     "values (1)",
@@ -93,7 +80,7 @@ EXTRAS = [
 
 
 def test_the_control_is_answered():
-    assert compile_query(GOOD, CLINIC).outputs
+    assert compile_query(GOOD, CLINIC).columns
 
 
 @pytest.mark.parametrize("sql", EXTRAS)
@@ -132,14 +119,37 @@ def test_a_word_that_the_tree_lost_is_refused():
     assert found.value.refusal.span.column == 35
 
 
+@pytest.mark.parametrize(
+    ("sql", "part", "word"),
+    [
+        ("select count(*) from visits limit 5", "limit", "limit"),
+        ("select count(*) from visits group by sex order by 1", "order", "order by"),
+        ("select sex, count(*) from visits group by sex having true", "having", "having"),
+        ("select count(*) from visits offset 2", "offset", "offset"),
+        ("select count(*) from visits where exists (select 1)", "where", "where"),
+        ("with x as (select 1) select count(*) from visits", "with_", "with"),
+        ("select distinct count(*) from visits where true", "where", "where"),
+    ],
+)
+def test_a_clause_that_the_tree_lost_is_refused(sql, part, word):
+    """The second defence by itself: words are counted, so that a clause of signs alone is missed too."""
+    parsed = parse(sql)
+    check_tokens(parsed)
+    del parsed.tree.args[part]
+    with pytest.raises(Unanswerable) as found:
+        check_tokens(parsed)
+    column = found.value.refusal.span.column
+    assert sql[column - 1 :].startswith(word) or column > sql.index(word)
+
+
 def test_the_word_check_catches_what_a_lax_list_would_let_through(monkeypatch):
     """Control of the second defence: with the first one off, the words are still all accounted for."""
     monkeypatch.setattr(bind_room, "check_syntax", lambda parsed: None)
-    for tail in ("limit 5", "order by n", "having n > 3", "for update", "qualify true", "tablesample 10%"):
+    for tail in ("for update", "tablesample 10%", "limit 5 percent"):
         with pytest.raises(NotAnswerable):
             compile_query(f"select count(*) as n from visits {tail}", CLINIC)
     monkeypatch.setattr(bind_room, "check_tokens", lambda parsed: None)
-    assert compile_query("select count(*) as n from visits limit 5", CLINIC)
+    assert compile_query("select count(*) as n from visits for update", CLINIC)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,15 @@ from fractions import Fraction
 import opendp.prelude as dp
 import pytest
 from made_plans import a_mean_plan, a_plan, a_sum
+from noisy_plans import AGES, SITES, a_plan_of, a_spec, a_spread, column, measurement, quantiles, real, whole
 from scipy.stats import binom, dlaplace
 
-from sandbox.plan.nodes import CountRows
-from sandbox.privacy.accuracy import expected_error, half_width, interval, noise_of
+from sandbox.plan.answers import Derived, Kept
+from sandbox.plan.nodes import Arithmetic, Comparison
+from sandbox.plan.primitives import CountRows
+from sandbox.privacy.accuracy import expected_error, half_width, has_interval, interval, intervals, noise_of
 from sandbox.privacy.mechanism import measurement_spec
-from sandbox.terms.answer import CountColumn, KeyColumn, MeanColumn, Noise, SumColumn
+from sandbox.terms.answer import Answer, ComputedColumn, CountColumn, KeyColumn, MeanColumn, Noise, SumColumn
 from sandbox.terms.dataset import Type
 from sandbox.terms.loss import Mode
 
@@ -202,3 +205,59 @@ def test_a_means_expected_error_covers_the_worst_group():
         for e1, e2 in zip(draw(LAPLACE, scales[0], draws), draw(LAPLACE, scales[1], draws), strict=True)
     )
     assert outside <= binom.ppf(1 - 1e-7, draws, 0.05)
+
+
+# -- computed columns --------------------------------------------------------------------------------------------------
+
+HALF = ComputedColumn("h", Type.FLOAT, ("500.0", "-1.5"), "…", noise(GAUSSIAN, 30.0), Fraction(1, 2))
+
+
+def test_a_multiple_of_a_noisy_integer_has_its_interval():
+    reach = half_width(noise(GAUSSIAN, 30.0), 0.95) / 2
+    assert interval(HALF, 0.95) == ((500 - reach, 500 + reach), (-1.5 - reach, -1.5 + reach))
+    whole_ = ComputedColumn("w", Type.INT, ("7",), "…", noise(LAPLACE, 2.0), Fraction(3))
+    reach = 3 * half_width(noise(LAPLACE, 2.0), 0.9)
+    assert interval(whole_, 0.9) == ((7 - reach, 7 + reach),)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_intervals_of_multiples_cover(level):
+    texts = tuple(str(3 * (1_000 + value) - 7) for value in draw(LAPLACE, 20.0))
+    bounds = interval(ComputedColumn("w", Type.INT, texts, "…", noise(LAPLACE, 20.0), Fraction(3)), level)
+    assert sum(not low <= 2_993 <= high for low, high in bounds) <= binom.ppf(1 - 1e-7, DRAWS, 1 - level)
+
+
+def test_without_known_noise_there_is_no_interval_rather_than_a_wrong_one():
+    key = KeyColumn("k", Type.STRING, ("a", "b"))
+    count = CountColumn("n", (1, 2), noise(GAUSSIAN, 2.0))
+    median = ComputedColumn("q", Type.INT, ("5", "6"), "quantile 0.5")
+    broken = ComputedColumn("b", Type.INT, ("5", None), "…", noise(GAUSSIAN, 2.0), Fraction(3))
+    columns = (key, count, median, broken, HALF)
+    assert [has_interval(item) for item in columns] == [False, True, False, False, True]
+    assert list(intervals(Answer("o", columns), 0.95)) == ["n", "h"]
+    for item in (median, broken):
+        with pytest.raises(ValueError, match="interval"):
+            interval(item, 0.95)
+
+
+def test_an_answer_without_rows_has_empty_intervals():
+    empty = Answer("o", (CountColumn("n", (), noise(GAUSSIAN, 2.0)),))
+    assert intervals(empty, 0.95) == {"n": ()}
+    assert interval(ComputedColumn("x", Type.INT, (), "…", noise(GAUSSIAN, 2.0), Fraction(1)), 0.9) == ()
+
+
+def test_expected_error_works_for_every_plan_and_stays_silent_where_no_formula_is_simple():
+    n, total = column(SITES, "n"), column(SITES, "total")
+    few = Kept(SITES, Comparison(">", n, whole(5)))
+    percent = Arithmetic("*", n, real(Fraction(1, 4)), Type.FLOAT)
+    ratio = Arithmetic("/", total, n, Type.FLOAT)
+    plan = a_plan_of(Derived(few, (("quarter", percent), ("ratio", ratio), ("total", total))))
+    spec = a_spec(plan)
+    quarter, other, plain = expected_error(plan, spec, 0.95)
+    assert quarter == {"column": "quarter", "half_width": half_width(noise_of(spec, 0), 0.95) / 4, "per": "group"}
+    assert other == {"column": "ratio", "half_width": None, "per": None}
+    assert plain["half_width"] == pytest.approx(half_width(noise_of(spec, 1), 0.95) / 100)
+    spread, _ = a_spread("corr")
+    assert expected_error(spread, a_spec(spread), 0.95) == [{"column": "s", "half_width": None, "per": None}]
+    tree = a_plan_of(quantiles(("q", Fraction(1, 2), "")), measurement(AGES))
+    assert expected_error(tree, a_spec(tree), 0.95) == [{"column": "q", "half_width": None, "per": None}]

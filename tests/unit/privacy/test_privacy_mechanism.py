@@ -7,14 +7,14 @@ from fractions import Fraction
 
 import opendp.prelude as dp
 import pytest
-from made_plans import EVERY_KIND, a_mean_plan, a_plan, a_sum
+from made_plans import EVERY_KIND, a_mean_plan, a_measurement, a_plan, a_sum, a_tree, larger, plan_over
 
-from sandbox.plan.nodes import CountRows
+from sandbox.plan.primitives import CountRows, CountUnits
 from sandbox.privacy.measurement import MeasurementSpec, NoisyVector
 from sandbox.privacy.mechanism import check_spec, measurement_spec, noise_cost, noise_scale, read_scale
 from sandbox.privacy.sensitivity import effective_bounds, sensitivity
 from sandbox.terms.loss import UNITS, Mode
-from sandbox.terms.refusal import LossTooSmall, RangeTooWide
+from sandbox.terms.refusal import KeysNotPublic, LossTooSmall, RangeTooWide
 
 dp.enable_features("contrib")
 
@@ -90,26 +90,26 @@ def test_scales_are_the_least_doubles_but_one():
 
 
 @pytest.mark.parametrize("mode", Mode)
-@pytest.mark.parametrize("units", [4, 1_000, 22_937_446, 10**13, 10**16])
+@pytest.mark.parametrize("units", [7, 1_000, 22_937_446, 10**13, 10**16])
 def test_specs_spend_no_more_than_asked(mode, units):
     plan = a_plan(*EVERY_KIND, rows_max=1_000)
     spec = measurement_spec(plan, mode, units)
     check_spec(plan, spec)
     assert spec.mode is mode
     assert spec.cost.units <= units
-    assert spec.cost.units > units * (1 - 2**-20) - 4
+    assert spec.cost.units > units * (1 - 2**-20) - 14
     assert spec.cost.delta == 0
-    bounds = effective_bounds(plan)
+    bounds = effective_bounds(plan.measurements[0])
     for primitive, vector in zip(plan.primitives, spec.vectors, strict=True):
         assert vector.sensitivity == sensitivity(primitive, bounds, mode)
-        assert vector.cost <= units // 4
+        assert vector.cost <= units // 7
         assert float.fromhex(vector.scale).hex() == vector.scale
     assert MeasurementSpec.from_json(spec.to_json()) == spec
 
 
 def test_fewer_units_than_primitives_are_refused():
     with pytest.raises(LossTooSmall):
-        measurement_spec(a_plan(*EVERY_KIND), Mode.ZCDP, 3)
+        measurement_spec(a_plan(*EVERY_KIND), Mode.ZCDP, 6)
     with pytest.raises(LossTooSmall):
         measurement_spec(a_plan(*EVERY_KIND), Mode.PURE, 0)
 
@@ -119,14 +119,14 @@ def test_sums_that_could_leave_int64_are_refused(mode):
     """rows_max · magnitude + 64 · scale stays below 2^62; one row more is refused."""
     units = 10**15
     primitive = a_sum("0", str(2**40), "0", "1")
-    scale = noise_scale(sensitivity(primitive, effective_bounds(a_plan(primitive)), mode), mode, units)
+    scale = noise_scale(sensitivity(primitive, effective_bounds(a_measurement(primitive)), mode), mode, units)
     most = math.ceil((2**62 - 64 * Fraction(scale)) / 2**40) - 1
     plan = a_plan(primitive, rows_max=most)
     check_spec(plan, measurement_spec(plan, mode, units))
     with pytest.raises(RangeTooWide):
-        measurement_spec(replace(plan, rows_max=most + 1), mode, units)
+        measurement_spec(larger(plan, most + 1), mode, units)
     with pytest.raises(ValueError, match="int64"):
-        check_spec(replace(plan, rows_max=most + 1), measurement_spec(plan, mode, units))
+        check_spec(larger(plan, most + 1), measurement_spec(plan, mode, units))
 
 
 def test_noise_alone_can_be_too_wide():
@@ -159,6 +159,7 @@ def test_the_recheck_refuses_every_weaker_spec(mode):
         replace(first, scale=text)
         for text in ("0x0.0p+0", "-" + first.scale, "inf", "nan", "10", "x", "", "0x1p+9999", first.scale.upper())
     ]
+    weaker += [replace(first, threshold=10), replace(first, delta=1), replace(first, threshold=10, delta=1)]
     for vector in weaker:
         with pytest.raises(ValueError, match=r"spec|scale|hex"):
             check_spec(plan, MeasurementSpec(mode, (vector, *rest)))
@@ -197,3 +198,66 @@ def test_known_values():
     assert noise_cost(1, Mode.ZCDP, 10.0) == 5_000_001
     assert noise_cost(1, Mode.PURE, 10.0) == 100_000_001
     assert NoisyVector(1, (10.0).hex(), 1).scale == "0x1.4000000000000p+3"
+
+
+# -- several measurements, and selected ones -----------------------------------------------------------------------------
+
+
+def two_measurements():
+    private = a_measurement(CountUnits(), a_sum(), private=True, rows=6, max_groups=3, per_group=2)
+    return plan_over(a_measurement(CountRows(), a_tree()), private, replace(private, primitives=(CountUnits(),)))
+
+
+def test_loss_is_split_over_all_primitives_and_delta_over_the_selections():
+    plan = two_measurements()
+    spec = measurement_spec(plan, Mode.ZCDP, 10**9, 2 * 10**9 + 1)
+    check_spec(plan, spec)
+    assert [vector.threshold is not None for vector in spec.vectors] == [False, False, True, False, True]
+    assert [vector.delta for vector in spec.vectors] == [0, 0, 10**9, 0, 10**9]
+    assert all(vector.cost <= 10**9 // 5 for vector in spec.vectors)
+    assert (spec.cost.units <= 10**9, spec.cost.delta) == (True, 2 * 10**9)
+    assert MeasurementSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize(("mode", "delta"), [(Mode.PURE, 10**12), (Mode.ZCDP, 0), (Mode.PURE, 0)])
+def test_private_keys_need_a_delta_and_gaussian_noise(mode, delta):
+    with pytest.raises(KeysNotPublic):
+        measurement_spec(two_measurements(), mode, 10**9, delta)
+    measurement_spec(a_plan(CountRows()), mode, 10**9, delta)  # control: declared keys need neither
+
+
+def test_a_delta_of_less_than_one_unit_a_selection_is_refused():
+    with pytest.raises(LossTooSmall):
+        measurement_spec(two_measurements(), Mode.ZCDP, 10**9, 1)
+
+
+def test_a_delta_that_nothing_selects_is_not_spent():
+    assert measurement_spec(a_plan(CountRows()), Mode.ZCDP, 10**9, 10**12).cost.delta == 0
+
+
+def test_the_recheck_refuses_every_weaker_selection():
+    plan = a_plan(CountUnits(), a_sum(), private=True, max_groups=5)
+    spec = measurement_spec(plan, Mode.ZCDP, 10**9, 10**10)
+    first, second = spec.vectors
+    weaker = [
+        replace(first, threshold=first.threshold - 1),
+        replace(first, threshold=0),
+        replace(first, threshold=-5),
+        replace(first, threshold=None),
+        replace(first, threshold=None, delta=0),
+        replace(first, threshold=2**61 + 1),
+        replace(first, delta=0),
+        replace(first, delta=-1),
+        replace(first, delta=first.delta // 100),
+    ]
+    for vector in weaker:
+        with pytest.raises(ValueError, match="spec"):
+            check_spec(plan, MeasurementSpec(Mode.ZCDP, (vector, second)))
+    with pytest.raises(ValueError, match="spec"):
+        check_spec(plan, MeasurementSpec(Mode.ZCDP, (first, replace(second, threshold=first.threshold, delta=1))))
+    for stronger in (replace(first, threshold=first.threshold + 1), replace(first, delta=2 * first.delta)):
+        check_spec(plan, MeasurementSpec(Mode.ZCDP, (stronger, second)))
+    # More groups in which a unit can be alone: the same threshold lets more through.
+    wider = a_plan(CountUnits(), a_sum(), private=True, max_groups=6)
+    with pytest.raises(ValueError, match="spec"):
+        check_spec(wider, spec)

@@ -95,6 +95,7 @@ def release(
         "dataset": "clinic",
         "data_version": 3,
         "manifest": "ef" * 32,
+        "also": [],
         "mechanism": "discrete gaussian",
         "loss": {"mode": "zcdp", "units": "18000000", "delta": "0"},
         "grant": f"g_{pair.person}",
@@ -117,6 +118,7 @@ def release(
         "dataset",
         "data_version",
         "manifest",
+        "also",
         "loss",
         "key",
         "text_tag",
@@ -199,7 +201,14 @@ def _made() -> dict[str, dict]:
         "a third": release(log, ANN, "q_17", votes=(2, ("third",))),
         "old format": release(log, ANN, "q_6", network=7),
     }
-    same = {"of": "q_1", "dataset": "clinic", "data_version": 3, "manifest": "ef" * 32, "plan_tag": PLAN_TAG}
+    same = {
+        "of": "q_1",
+        "dataset": "clinic",
+        "data_version": 3,
+        "manifest": "ef" * 32,
+        "also": [],
+        "plan_tag": PLAN_TAG,
+    }
     used = log.add("query.reused", "ann", same | {"query": "q_7", "person": "ann", "grant": "g_ann"})
     stranger = log.add("query.reused", "bob", same | {"query": "q_8", "person": "bob", "grant": "g_bob"})
     for name, said in {"another plan": {"plan_tag": "00" * 32}, "another version": {"data_version": 4}}.items():

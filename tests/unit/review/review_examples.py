@@ -7,7 +7,8 @@ from typing import Any
 
 from made_plans import a_plan, a_sum
 
-from sandbox.plan.nodes import CountRows, Plan
+from sandbox.plan.primitives import CountRows
+from sandbox.plan.query import Plan
 from sandbox.review.copy import ReviewCopy
 from sandbox.review.profile import Profile
 from sandbox.review.rules import Asked

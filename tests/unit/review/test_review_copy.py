@@ -1,21 +1,21 @@
 """The reviewer's copy: its sentence, its shape, and what is never in it."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 from typing import Any
 
 import pytest
-from made_plans import a_sum
-from review_examples import DIGEST, IMPORTANT, PLAN, a_ballot, a_copy, a_grant, a_mean, an_answer
+from made_plans import a_plan, a_sum
+from noisy_plans import WARDS, a_plan_of, by_ward
+from review_examples import DIGEST, IMPORTANT, NOISE, PLAN, a_ballot, a_copy, a_grant, a_mean, an_answer
 
 from sandbox.plan.explain import explain
-from sandbox.plan.nodes import CountOutput, CountRows
+from sandbox.plan.primitives import CountRows
 from sandbox.proof.entry import time_text
 from sandbox.review.votes import tally
-from sandbox.terms.answer import Answer
-from sandbox.terms.dataset import Grade
+from sandbox.terms.answer import Answer, ComputedColumn, CountColumn, KeyColumn
+from sandbox.terms.dataset import Grade, Type
 from sandbox.terms.people import GrantStanding
 
 KEYS = [
@@ -38,9 +38,27 @@ def test_the_ask_is_one_sentence() -> None:
 
 
 def test_one_of_a_thing_is_one() -> None:
-    plan = replace(PLAN, keys=(), outputs=(CountOutput("n", 0),), primitives=(CountRows(),))
-    sentence = a_copy(plan=plan, grade=Grade.IMPORTANT).sentence()
+    answer = an_answer(counts=(5,), sums=(5,))
+    sentence = a_copy(plan=a_plan(CountRows(), groups=1), answer=answer, grade=Grade.IMPORTANT).sentence()
     assert "1 table of 1 cell (1 group × 1 column) on clinic version 3 (important)" in sentence
+
+
+def test_groups_that_noise_selected_are_called_so() -> None:
+    plan = a_plan_of(WARDS, by_ward())
+    answer = Answer("o", (KeyColumn("ward", Type.STRING, ()), CountColumn("rows", (), NOISE)))
+    copy = a_copy(plan=plan, answer=answer, intervals={"rows": ()})
+    assert "0 cells (0 groups × 1 column; noisy selection decides which groups show) on clinic" in copy.sentence()
+    assert "0 组 × 1 列；由加噪筛选决定显示哪些组" in copy.sentence("zh")
+    shown = copy.to_json()
+    assert shown["table"]["rows"] == []
+    assert shown["bounds"] == {"rows": 5, "groups": 3, "rows_per_group": 5}
+
+
+def test_computed_columns_say_what_they_are() -> None:
+    median = ComputedColumn("median", Type.INT, ("5", None), "quantile 0.5")
+    table = a_copy(answer=Answer("o", (median,)), intervals={}).to_json()["table"]
+    assert table["columns"] == [{"name": "median", "kind": "computed", "meaning": "quantile 0.5"}]
+    assert (table["rows"], table["intervals"]) == ([[5], [None]], {})
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,15 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from noisy_plans import SITES, WARDS, a_plan_of, by_ward, column, whole
 from review_examples import GENERAL, IMPORTANT, MILD, NOISE, PLAN, a_mean, an_answer, an_asked
 
-from sandbox.plan.nodes import CountOutput
+from sandbox.plan.answers import Derived, Kept, Ordered
+from sandbox.plan.nodes import Arithmetic, Comparison
 from sandbox.review.profile import Profile
 from sandbox.review.rule_words import UNCHECKED, WORDS
-from sandbox.review.rules import Check, Outcome, Ruling, after, before, checks, rule_words, value_columns
-from sandbox.terms.answer import Answer, CountColumn, KeyColumn
+from sandbox.review.rules import Check, Outcome, Ruling, after, before, checks, groups_asked, rule_words, value_columns
+from sandbox.terms.answer import Answer, ComputedColumn, CountColumn, KeyColumn
 from sandbox.terms.dataset import Grade, Type
 from sandbox.terms.people import ReviewDuty
 from sandbox.terms.refusal import CoreGrade, NeedMissing
@@ -237,4 +239,47 @@ def test_checks_note_a_sample_and_hold_what_they_do_not_know() -> None:
 
 def test_value_columns_leaves_out_the_keys() -> None:
     assert value_columns(PLAN) == 2
-    assert value_columns(replace(PLAN, outputs=(CountOutput("n", 0),))) == 1
+    assert value_columns(a_plan_of(SITES)) == 3
+    twice = Arithmetic("*", column(SITES, "n"), whole(2), Type.INT)
+    assert value_columns(a_plan_of(Derived(SITES, (("k", column(SITES, "site")), ("x", twice))))) == 1
+
+
+def test_groups_are_the_lines_of_the_answer_or_unknown() -> None:
+    few = Comparison(">", column(SITES, "n"), whole(5))
+    assert groups_asked(a_plan_of(Kept(SITES, few))) == 3
+    assert groups_asked(a_plan_of(Ordered(SITES, (), 1, 0))) == 1
+    assert groups_asked(a_plan_of(WARDS, by_ward())) is None
+    assert groups_asked(a_plan_of(Ordered(WARDS, (), 10, 0), by_ward())) == 10
+
+
+def test_cells_of_private_groups_are_counted_when_the_noise_has_chosen_them() -> None:
+    cells = knob(hold_cells=3)
+    assert before(an_asked(groups=None), cells) == PASSED
+    assert ruled(cells, groups=None) == held("many-cells")
+    assert ruled(knob(hold_cells=4), groups=None) == PASSED
+    assert ruled(cells, EMPTY, groups=None) == PASSED
+    assert ruled(GENERAL, an_answer(counts=(50,) * 9, sums=(1,) * 9), groups=None) == PASSED
+    assert ruled(answer=Answer("o", ()), groups=None) == held("more-than-asked-unchecked")
+
+
+EMPTY = an_answer(counts=(), sums=())
+COMPUTED = ComputedColumn("median", Type.INT, ("5", None), "quantile 0.5")
+
+
+def test_an_answer_without_rows_passes_the_rules_on_answers() -> None:
+    strict = knob(hold_small_noisy_count=20, hold_wide_intervals=Fraction(0), hold_cells=1)
+    assert ruled(strict, EMPTY, intervals={"n": (), "total": ()}, groups=None) == PASSED
+
+
+def test_computed_columns_without_intervals_take_no_part_but_alone_hold() -> None:
+    profile = knob(hold_wide_intervals=Fraction(1, 4))
+    key, count, _ = an_answer().columns
+    mixed = Answer("o", (key, count, COMPUTED))
+    near, far = ((119, 121), (79, 81)), ((0, 500), (0, 500))
+    assert ruled(profile, mixed, {"n": near}) == PASSED
+    assert ruled(profile, mixed, {"n": far}) == held("wide-intervals")
+    assert ruled(profile, mixed, {}) == held("wide-intervals-unchecked")
+    alone = Answer("o", (key, COMPUTED))
+    assert ruled(profile, alone, {}) == held("wide-intervals-unchecked")
+    assert ruled(knob(hold_small_noisy_count=9), alone) == held("small-noisy-count-unchecked")
+    assert ruled(columns=1, answer=mixed) == held("more-than-asked")

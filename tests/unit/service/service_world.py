@@ -3,11 +3,15 @@ with keys: two stewards, two analysts, three reviewers of two organisations, two
 
 import threading
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from itertools import product
 
 from sandbox.adapters.sqlite_ledger import SqliteLedger
+from sandbox.plan.answer_lines import lines_between
+from sandbox.plan.answers import CountOutput, KeyOutput, SumOutput
 from sandbox.plan.canonical import read_plan
-from sandbox.plan.nodes import CountOutput, KeyOutput, SumOutput
+from sandbox.plan.lineage import Passed, Scaled, lineage, meaning_of, vector_of
+from sandbox.privacy.accuracy import noise_of
 from sandbox.privacy.measurement import MeasurementSpec
 from sandbox.proof.key_pairs import new_key_pair, prove_possession, prove_rotation
 from sandbox.proof.signing import SigningKey
@@ -17,7 +21,7 @@ from sandbox.service.ask import QueryRequest
 from sandbox.service.enclave import Enclave, Settings
 from sandbox.service.identity import sign_in
 from sandbox.service.ports import EngineStatus, Entry
-from sandbox.terms.answer import Answer, CountColumn, KeyColumn, MeanColumn, Noise, SumColumn
+from sandbox.terms.answer import Answer, ComputedColumn, CountColumn, KeyColumn, MeanColumn, SumColumn
 from sandbox.terms.dataset import Version
 from sandbox.terms.refusal import EnclaveNotReady
 
@@ -89,6 +93,7 @@ holder = { type = "int", role = "unit" }
 weight = { type = "int", bounds = [0, 100] }
 """
 
+PRIVATE_GROUPS = ("east", "west")
 REASON = "Needed for the yearly report"
 COUNT = "select sex, count(*) as n from clinic.visits group by sex"
 MEAN = "select avg(cost) as c from clinic.visits where age > 30"
@@ -318,37 +323,41 @@ def ask(world, sql=COUNT, purpose="research", epsilon="1", *, need="", key="key-
 
 
 def answer_to(order) -> Answer:
-    """A well-formed answer; its integers say nothing."""
+    """A well-formed answer; its integers say nothing. Groups of private keys are two, of made-up texts."""
     plan, spec = read_plan(order.plan), MeasurementSpec.from_json(order.spec)
-
-    def noise(number):
-        return Noise("discrete gaussian" if spec.mode == "zcdp" else "discrete laplace", spec.vectors[number].scale)
-
-    integers = tuple(range(100, 100 + plan.groups))
-    rows = list(product(*(key.values for key in plan.keys)))
+    first = plan.measurements[0]
+    declared = [key.values if key.values is not None else PRIVATE_GROUPS for key in first.keys]
+    rows = list(product(*declared))[: lines_between(plan)[1]]
+    lines = len(rows)
+    integers = tuple(range(100, 100 + lines))
     columns = []
-    for output in plan.outputs:
+    for name, origin in lineage(plan).items():
+        kind = plan.columns[name]
+        if not isinstance(origin, Passed):
+            noise = (
+                noise_of(spec, vector_of(plan, origin.measurement, origin.vector))
+                if isinstance(origin, Scaled)
+                else None
+            )
+            step = origin.step if isinstance(origin, Scaled) else Fraction(0)
+            columns.append(ComputedColumn(name, kind, (None,) * lines, meaning_of(origin), noise, step))
+            continue
+        output, measured = origin.output, plan.measurements[origin.measurement]
+
+        def noise_at(number, measurement=origin.measurement):
+            return noise_of(spec, vector_of(plan, measurement, number))
+
         if isinstance(output, KeyOutput):
-            key = plan.keys[output.key]
-            columns.append(KeyColumn(output.name, key.type, tuple(row[output.key] for row in rows)))
+            columns.append(KeyColumn(name, kind, tuple(row[output.key] for row in rows)))
         elif isinstance(output, CountOutput):
-            columns.append(CountColumn(output.name, integers, noise(output.count)))
+            columns.append(CountColumn(name, integers, noise_at(output.count)))
         elif isinstance(output, SumOutput):
-            total = plan.primitives[output.total]
-            columns.append(SumColumn(output.name, output.type, integers, total.granularity, noise(output.total)))
+            step = measured.primitives[output.total].granularity
+            columns.append(SumColumn(name, output.type, integers, step, noise_at(output.total)))
         else:
-            total = plan.primitives[output.total]
+            total = measured.primitives[output.total]
+            noises = noise_at(output.total), noise_at(output.count)
             columns.append(
-                MeanColumn(
-                    output.name,
-                    integers,
-                    integers,
-                    total.center,
-                    total.granularity,
-                    total.low,
-                    total.high,
-                    noise(output.total),
-                    noise(output.count),
-                )
+                MeanColumn(name, integers, integers, total.center, total.granularity, total.low, total.high, *noises)
             )
     return Answer(order.id, tuple(columns))

@@ -33,7 +33,7 @@ def test_nothing_named_is_all_that_the_dataset_offers(loaded):
         "datasets": ["clinic"],
         "tables": ["clinic.visits"],
         "columns": COLUMNS,
-        "aggregates": ["count", "count-units", "mean", "sum"],
+        "aggregates": ["count", "count-distinct", "count-units", "mean", "quantile", "spread", "sum"],
         "purpose": "research",
         "epsilon": "5",
         "uses": None,

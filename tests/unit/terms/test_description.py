@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from sandbox.terms.dataset import ColumnRole, Grade, Type
+from sandbox.terms.dataset import ColumnRole, Grade, Type, UnitLink
 from sandbox.terms.description import parse_description
 from sandbox.terms.granularity import default_granularity
 from sandbox.terms.loss import Mode
@@ -258,3 +258,85 @@ def test_moments():
     for number in (0, -1, 19723, 10**5):
         assert days(date_text(number)) == number
         assert microseconds(timestamp_text(number * 10**9 + 7)) == number * 10**9 + 7
+
+
+LINKED = """
+[dataset]
+name = "shop"
+title = "Orders"
+steward = "bureau"
+unit_space = "customers"
+grade = "general"
+budget = { epsilon = "20" }
+[tables.customer]
+unit = "c_key"
+key = "c_key"
+rows_max = 100
+max_rows_per_unit = 1
+[tables.customer.columns]
+c_key = { type = "int", role = "unit" }
+[tables.orders]
+unit = { through = "customer", key = "c_key", column = "o_customer" }
+key = ["o_key"]
+rows_max = 1000
+max_rows_per_unit = 50
+[tables.orders.columns]
+o_key = { type = "int", bounds = [0, 1000] }
+o_customer = { type = "int", bounds = [0, 1000] }
+"""
+
+PUBLIC = """
+[dataset]
+name = "city"
+title = "Stations"
+steward = "bureau"
+grade = "general"
+public = true
+[tables.stations]
+key = "station"
+rows_max = 100
+[tables.stations.columns]
+station = { type = "int", bounds = [0, 100] }
+"""
+
+
+def test_links_and_keys():
+    described = parse_description(LINKED)
+    orders = described.table("orders")
+    assert orders is not None and orders.unit is None and orders.key == ("o_key",)
+    assert orders.link == UnitLink("customer", "o_customer", "c_key")
+
+
+def test_a_public_dataset_has_no_units_and_no_budget():
+    described = parse_description(PUBLIC)
+    table = described.table("stations")
+    assert described.public and not parse_description(LINKED).public
+    assert table is not None and (table.unit, table.max_rows_per_unit, table.max_groups_per_unit) == (None, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "words"),
+    [
+        (LINKED, 'through = "customer"', 'through = "nobody"', "cannot be found"),
+        (LINKED, 'through = "customer"', 'through = "orders"', "cannot be found"),
+        (LINKED, 'key = "c_key", column', 'key = "o_key", column', "not the declared key"),
+        (LINKED, 'key = "c_key"\nrows', "rows", "not the declared key"),
+        (LINKED, 'column = "o_customer"', 'column = "missing"', "no such column"),
+        (LINKED, 'o_customer = { type = "int", bounds = [0, 1000] }', 'o_customer = { type = "string" }', "different types"),
+        (LINKED, 'key = ["o_key"]', 'key = ["o_key", "o_key"]', "no key"),
+        (LINKED, 'key = ["o_key"]', 'key = "nothing"', "no key"),
+        (LINKED, 'key = ["o_key"]', "key = 7", "no key"),
+        (PUBLIC, 'grade = "general"', 'grade = "core"', "general grade"),
+        (PUBLIC, "public = true", 'public = true\nunit_space = "x"', "has none"),
+        (PUBLIC, "public = true", 'public = true\nbudget = { epsilon = "1" }', "has none"),
+        (PUBLIC, "public = true", 'public = "yes"', "true or false"),
+        (PUBLIC, "rows_max = 100", 'rows_max = 100\nunit = "station"', "no units"),
+        (PUBLIC, "rows_max = 100", "rows_max = 100\nmax_rows_per_unit = 5", "no units"),
+        (PUBLIC, 'station = { type = "int", bounds = [0, 100] }', 'station = { type = "int", role = "unit" }', "one unit column"),
+    ],
+)  # fmt: skip
+def test_bad_links_and_public_tables_are_refused_at_their_line(text, old, new, words):
+    assert old in text
+    with pytest.raises(DescriptionInvalid) as refused:
+        parse_description(text.replace(old, new, 1))
+    assert words in refused.value.detail and refused.value.facts["line"] > 1

@@ -17,34 +17,26 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sandbox.plan.answers import CountOutput, KeyOutput, MeanOutput, Measured, SumOutput
 from sandbox.plan.canonical import plan_json
-from sandbox.plan.nodes import (
-    ColumnRef,
-    Comparison,
-    ContributionBounds,
-    CountOutput,
-    CountRows,
-    CountUnits,
-    CountValues,
-    GroupKey,
-    KeyOutput,
-    Literal,
-    MeanOutput,
-    Plan,
-    SumOutput,
-    SumValues,
-)  # fmt: skip
+from sandbox.plan.measurement import ContributionBounds, GroupKey, Measurement
+from sandbox.plan.nodes import ColumnRef, Comparison, Literal
+from sandbox.plan.primitives import CountRows, CountUnits, CountValues, SumValues
+from sandbox.plan.query import Plan
+from sandbox.plan.relations import Filter, Scan
 from sandbox.privacy.mechanism import measurement_spec
 from sandbox.proof.signing import SigningKey, new_seed
 from sandbox.terms.canonical import canonical_bytes
 from sandbox.terms.dataset import Column, ColumnRole, Dataset, Grade, Table, Type, UnitSpace
 from sandbox.terms.loss import Loss, Mode
-from sandbox.terms.order import SIGNING_CONTEXT, MeasureOrder
+from sandbox.terms.order import SIGNING_CONTEXT, MeasureOrder, SourceVersion
 from workers.ingest import load_dataset
 from workers.keyring import DataKeys
 
 CANARY = "canary-7f3a9"
 REGIONS = (CANARY, "east", "west", "中部")
+SELECTING = 10**12
+"""What a selection of private keys may spend of δ, in 10⁻¹⁸."""
 NO_NOISE = 10**28
 """A loss at which the noise is 0 in all but a vanishing part of draws."""
 
@@ -59,6 +51,7 @@ def dataset(rows_max: int = 10**6) -> Dataset:
         Column("region", Type.STRING, keys=REGIONS),
         Column("cost", Type.FLOAT, low=Fraction(0), high=Fraction(500), granularity=Fraction(1, 100)),
         Column("age", Type.INT, low=Fraction(0), high=Fraction(110)),
+        Column("note", Type.STRING, max_length=20),
     )
     table = Table("visits", "person", rows_max, 100, 4, columns)
     space = UnitSpace("people", Mode.ZCDP, Fraction(20), Fraction(1, 10**6))
@@ -73,6 +66,7 @@ def rows(count: int, units: int) -> pa.Table:
             "region": [(*REGIONS, None)[(i * 31) % 5] for i in range(count)],
             "cost": [None if i % 11 == 0 else (i * 37 % 60_000) / 100 for i in range(count)],
             "age": [i % 97 for i in range(count)],
+            "note": ["rare one" if i == 7 else ("seen", "called", "none")[i % 3] for i in range(count)],
         }
     )
 
@@ -81,14 +75,19 @@ LOOSE = ContributionBounds(100, 4, 100)
 
 
 def plan(where=None, bounds=LOOSE) -> Plan:
-    return Plan(
-        "people", "clinic", "visits", 10**6, where, (GroupKey("region", Type.STRING, REGIONS),), bounds,
+    read = {"region": Type.STRING, "cost": Type.FLOAT} | ({} if where is None else {"age": Type.INT})
+    rows_of = Scan("clinic", "visits", "", tuple(sorted(read.items())), 10**6, 100)
+    measured = Measurement(
+        rows_of if where is None else Filter(rows_of, where),
+        (GroupKey(ColumnRef("region", Type.STRING), Type.STRING, REGIONS),),
+        bounds,
         (CountRows(), CountUnits(), SUM_COST, MEAN_COST, CountValues(_COST)),
-        (
-            KeyOutput("region", 0), CountOutput("n", 0), CountOutput("people", 1), SumOutput("total", 2, Type.FLOAT),
-            MeanOutput("mean", 3, 4),
-        ),
+    )
+    outputs = (
+        KeyOutput("region", 0, Type.STRING), CountOutput("n", 0), CountOutput("people", 1),
+        SumOutput("total", 2, Type.FLOAT), MeanOutput("mean", 3, 4),
     )  # fmt: skip
+    return Plan("people", (measured,), Measured(0, outputs))
 
 
 OLD = Comparison(">", ColumnRef("age", Type.INT), Literal(40, Type.INT))
@@ -147,11 +146,12 @@ class EngineProcess:
             return list(_frames(stream))
 
     def order(self, asked: Plan, units: int = NO_NOISE, mode: Mode = Mode.ZCDP, **changes) -> MeasureOrder:
-        spec = measurement_spec(asked, mode, units)
+        delta = SELECTING if any(measurement.selected for measurement in asked.measurements) else 0
+        spec = measurement_spec(asked, mode, units, delta)
+        sources = [SourceVersion(name, 1, self.home.version.manifest) for name in asked.datasets]
         fields = {
-            "id": secrets.token_hex(8), "boot": self.boot, "dataset": "clinic", "version": 1,
-            "manifest": self.home.version.manifest, "plan": plan_json(asked), "spec": spec.to_json(),
-            "reserved": Loss(mode, units), "deadline_ms": 30_000, **changes,
+            "id": secrets.token_hex(8), "boot": self.boot, "sources": tuple(sources), "plan": plan_json(asked),
+            "spec": spec.to_json(), "reserved": Loss(mode, units, delta), "deadline_ms": 30_000, **changes,
         }  # fmt: skip
         return MeasureOrder(**fields)
 

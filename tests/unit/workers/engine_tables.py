@@ -2,33 +2,43 @@
 
 import math
 from dataclasses import dataclass
+from datetime import date, timedelta
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 from hypothesis import strategies as st
 
+from sandbox.plan.answers import CountOutput, Measured
+from sandbox.plan.measurement import ContributionBounds, GroupKey, Measurement
 from sandbox.plan.nodes import (
     Arithmetic,
     ColumnRef,
     Comparison,
     Conjunction,
-    ContributionBounds,
-    CountOutput,
-    CountRows,
-    CountUnits,
-    CountValues,
     Disjunction,
-    GroupKey,
     Literal,
     Membership,
     Negation,
     Not,
     NullTest,
-    Plan,
-    SumValues,
 )
+from sandbox.plan.primitives import (
+    BRANCHING,
+    CountDistinct,
+    CountRows,
+    CountUnits,
+    CountValues,
+    SumValues,
+    TreeCounts,
+    width,
+)
+from sandbox.plan.query import Plan
+from sandbox.plan.relations import Filter, Scan
 from sandbox.terms.dataset import Type
-from workers.bucket import Bucket, ColumnArray
+from workers.bucket import Bucket, ColumnArray, UnitRuns
+from workers.key_bytes import key_values
+from workers.noisy_lines import exact_vectors
 
 SEX = ("F", "M", "ü女🙂")
 LEVEL = (-3, 0, 7)
@@ -105,6 +115,7 @@ def bucket_of(units: list[list[Row]]) -> Bucket:
             "cost": numbers([r.cost for r in rows], np.float64),
             "day": numbers([r.day for r in rows], np.int64),
         },
+        UnitRuns(np.arange(len(units), dtype=np.uint64), np.zeros(len(units), np.uint64), runs),
     )
 
 
@@ -167,16 +178,36 @@ PREDICATES = st.recursive(
 )
 
 KEYS = {
-    "sex": GroupKey("sex", Type.STRING, SEX),
-    "smoker": GroupKey("smoker", Type.BOOL, (False, True)),
-    "level": GroupKey("level", Type.INT, LEVEL),
+    "sex": GroupKey(SEX_REF, Type.STRING, SEX),
+    "smoker": GroupKey(SMOKER, Type.BOOL, (False, True)),
+    "level": GroupKey(LEVEL_REF, Type.INT, LEVEL),
+    "note": GroupKey(NOTE, Type.STRING, ("é", "a", "nobody's")),
+    "older": GroupKey(Comparison(">", AGE, Literal(0, Type.INT)), Type.BOOL, (False, True)),
+    "day": GroupKey(DAY, Type.DATE, ("1970-01-01", "1970-01-02", "2001-01-01")),
+    "age": GroupKey(AGE, Type.INT, (7, -3, 100, 0)),
+    "wide": GroupKey(
+        Arithmetic("*", LEVEL_REF, Literal(10**6, Type.INT), Type.INT), Type.INT, (-(3 * 10**6), 7 * 10**6)
+    ),
+}
+PRIVATE_KEYS = {
+    "note": GroupKey(NOTE, Type.STRING, None, 2),
+    "other": GroupKey(OTHER, Type.STRING, None, 200),
+    "age": GroupKey(AGE, Type.INT, None),
+    "day": GroupKey(DAY, Type.DATE, None),
+    "smoker": GroupKey(SMOKER, Type.BOOL, None),
 }
 SUM_AGE = SumValues(AGE, Fraction(-100), Fraction(100), Fraction(0), Fraction(1))
 MEAN_COST = SumValues(COST, Fraction(-1000), Fraction(2000), Fraction(500), Fraction(1, 100))
 SUM_RATIO = SumValues(
     Arithmetic("/", COST, AGE, Type.FLOAT), Fraction(-7, 3), Fraction(10), Fraction(0), Fraction(1, 7)
 )
+AGE_TREE = TreeCounts(AGE, Fraction(-100), Fraction(200, 256), 2)
+COST_TREE = TreeCounts(COST, Fraction(-1000, 3), Fraction(100), 1)
 PRIMITIVES = (CountRows(), CountUnits(), CountValues(AGE), CountValues(NOTE), SUM_AGE, MEAN_COST, SUM_RATIO)
+WIDE_PRIMITIVES = (
+    CountUnits(), CountUnits(Comparison(">", AGE, Literal(0, Type.INT))), CountDistinct(NOTE, 2), CountDistinct(COST, 3),
+    CountDistinct(SMOKER, 1), AGE_TREE, COST_TREE, SUM_AGE,
+)  # fmt: skip
 LOOSE = ContributionBounds(10**6, 10**6, 10**6)
 
 BOUNDS = st.builds(
@@ -185,19 +216,51 @@ BOUNDS = st.builds(
 )  # fmt: skip
 
 
+COLUMNS = (
+    ("age", Type.INT), ("cost", Type.FLOAT), ("day", Type.DATE), ("level", Type.INT), ("note", Type.STRING),
+    ("other", Type.STRING), ("sex", Type.STRING), ("smoker", Type.BOOL),
+)  # fmt: skip
+VISITS = Scan("clinic", "visits", "", COLUMNS, 10**6, 10**6)
+
+
+def measurement_of(where=None, keys=(), bounds=LOOSE, primitives=PRIMITIVES) -> Measurement:
+    """A streamed measurement of the visits; keys are GroupKeys or names of KEYS."""
+    relation = VISITS if where is None else Filter(VISITS, where)
+    made = tuple(KEYS[key] if isinstance(key, str) else key for key in keys)
+    return Measurement(relation, made, bounds, tuple(primitives))
+
+
 def plan_of(where=None, keys=(), bounds=LOOSE, primitives=PRIMITIVES) -> Plan:
-    return Plan(
-        "people", "clinic", "visits", 10**6, where, tuple(KEYS[k] for k in keys), bounds, tuple(primitives),
-        (CountOutput("n", 0),),
-    )  # fmt: skip
+    """A plan of that measurement alone."""
+    return Plan("people", (measurement_of(where, keys, bounds, primitives),), Measured(0, (CountOutput("n", 0),)))
 
 
-PLANS = st.builds(
-    plan_of,
+def vectors_of(measurement, tally) -> list[list[int]]:
+    """The tally's integers, primitive by primitive, `width` for each line."""
+    exact = exact_vectors(measurement, tally)
+    return [exact(place, None).tolist() for place in range(len(measurement.primitives))]
+
+
+def lines_of(measurement, tally) -> list[tuple]:
+    """The keys of a selected tally's lines."""
+    return [key_values(measurement.keys, key) for key in tally.keys]
+
+
+MEASUREMENTS = st.builds(
+    measurement_of,
     where=st.none() | PREDICATES,
     keys=st.lists(st.sampled_from(sorted(KEYS)), unique=True, max_size=3),
     bounds=BOUNDS,
+    primitives=st.just(PRIMITIVES) | st.just(WIDE_PRIMITIVES),
 )
+SELECTED = st.builds(
+    measurement_of,
+    where=st.none() | PREDICATES,
+    keys=st.lists(st.sampled_from([*PRIVATE_KEYS.values(), KEYS["sex"], KEYS["older"]]), unique=True, min_size=1, max_size=3)
+    .filter(lambda keys: any(key.values is None for key in keys)),
+    bounds=BOUNDS,
+    primitives=st.just(WIDE_PRIMITIVES),
+)  # fmt: skip
 
 
 def value_of(node, row: Row):
@@ -267,34 +330,105 @@ def summand(total: SumValues, value) -> int:
     return max(-total.magnitude, min(total.magnitude, round(steps)))
 
 
-def reference(plan: Plan, units: list[list[Row]]) -> list[list[int]]:
+def leaf(tree: TreeCounts, value) -> int:
+    return max(0, min(tree.leaves - 1, math.floor((Fraction(value) - tree.low) / tree.step)))
+
+
+def key_of(keys, row: Row):
+    """The row's group: the keys' values, or None where it has none."""
+    found = []
+    for key in keys:
+        value = value_of(key.operand, row)
+        if value is not None and key.type is Type.DATE:
+            try:
+                value = (date(1970, 1, 1) + timedelta(days=value)).isoformat()
+            except OverflowError:
+                value = None
+        if value is None or (key.values is None and key.type is Type.STRING and len(value) > key.max_length):
+            return None
+        if key.values is not None and (type(value), value) not in [(type(known), known) for known in key.values]:
+            return None
+        found.append(value)
+    return tuple(found)
+
+
+def _in_order(keys, line):
+    return tuple(
+        key.values.index(value) if key.values is not None else value for key, value in zip(keys, line, strict=True)
+    )
+
+
+def reference(measurement: Measurement, units: list[list[Row]]) -> list[list[int]]:
     """What the pass must give, one unit at a time, one row at a time."""
-    sums = [[0] * plan.groups for _ in plan.primitives]
+    return reference_lines(measurement, units)[1]
+
+
+def reference_lines(measurement: Measurement, units: list[list[Row]]) -> tuple[list[tuple], list[list[int]]]:
+    """The lines and, for each primitive, its integers line by line."""
+    where = measurement.relation.predicate if isinstance(measurement.relation, Filter) else None
+    bounds, keys = measurement.bounds, measurement.keys
+    found: dict[tuple, list] = {}
+    if not measurement.selected:
+        for line in product(*(key.values for key in keys)):
+            found[line] = _zeros(measurement)
     for unit in units:
-        per_group: dict[int, int] = {}
+        per_group: dict[tuple, int] = {}
+        brought: dict[int, set] = {}
         for row in unit:
-            if plan.where is not None and value_of(plan.where, row) is not True:
+            if where is not None and value_of(where, row) is not True:
                 continue
-            group = 0
-            for key in plan.keys:
-                v = getattr(row, key.column)
-                group = -1 if v is None or group < 0 else group * len(key.values) + key.values.index(v)
-            if group < 0 or sum(per_group.values()) >= plan.bounds.rows:
+            group = key_of(keys, row)
+            if group is None or sum(per_group.values()) >= bounds.rows:
                 continue
-            if group not in per_group and len(per_group) >= plan.bounds.groups:
+            if group not in per_group and len(per_group) >= bounds.groups:
                 continue
-            if per_group.get(group, 0) >= plan.bounds.rows_per_group:
+            if per_group.get(group, 0) >= bounds.rows_per_group:
                 continue
-            first = group not in per_group
             per_group[group] = per_group.get(group, 0) + 1
-            for line, primitive in zip(sums, plan.primitives, strict=True):
-                match primitive:
-                    case CountRows():
-                        line[group] += 1
-                    case CountUnits():
-                        line[group] += first
-                    case CountValues(operand):
-                        line[group] += value_of(operand, row) is not None
-                    case SumValues():
-                        line[group] += summand(primitive, value_of(primitive.operand, row))
-    return sums
+            parts = found.setdefault(group, _zeros(measurement))
+            for place, primitive in enumerate(measurement.primitives):
+                _take(primitive, parts[place], row, id(unit), brought.setdefault(place, set()), group)
+    lines = sorted(found, key=lambda line: _in_order(keys, line))
+    vectors = [
+        [number for line in lines for number in _integers(primitive, found[line][place])]
+        for place, primitive in enumerate(measurement.primitives)
+    ]
+    return lines, vectors
+
+
+def _zeros(measurement):
+    return [
+        set() if isinstance(primitive, CountDistinct | CountUnits) else [0] * width(primitive)
+        for primitive in measurement.primitives
+    ]
+
+
+def _take(primitive, kept, row, unit, brought, group):
+    match primitive:
+        case CountRows():
+            kept[0] += 1
+        case CountUnits(None):
+            kept.add(unit)
+        case CountUnits(condition):
+            if value_of(condition, row) is True:
+                kept.add(unit)
+        case CountValues(operand):
+            kept[0] += value_of(operand, row) is not None
+        case SumValues():
+            kept[0] += summand(primitive, value_of(primitive.operand, row))
+        case CountDistinct(operand, most):
+            value = value_of(operand, row)
+            if value is not None and ((group, value) in brought or len(brought) < most):
+                brought.add((group, value))
+                kept.add(value)
+        case TreeCounts(operand):
+            value = value_of(operand, row)
+            if value is not None:
+                at, start = leaf(primitive, value), 0
+                for level in range(1, primitive.depth + 1):
+                    kept[start + at // BRANCHING ** (primitive.depth - level)] += 1
+                    start += BRANCHING**level
+
+
+def _integers(primitive, kept):
+    return [len(kept)] if isinstance(kept, set) else kept

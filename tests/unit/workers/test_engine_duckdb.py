@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from engine_tables import COST, KEYS, LOOSE, PREDICATES, PRIMITIVES, bucket_of, plan_of, rows_with
+from engine_tables import COST, LOOSE, NOTE, PREDICATES, PRIMITIVES, bucket_of, measurement_of, rows_with, vectors_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,22 +18,23 @@ from sandbox.plan.nodes import (
     ColumnRef,
     Comparison,
     Conjunction,
-    CountRows,
-    CountUnits,
-    CountValues,
     Disjunction,
     Literal,
     Membership,
     Negation,
     Not,
     NullTest,
-    SumValues,
 )  # fmt: skip
+from sandbox.plan.primitives import CountDistinct, CountRows, CountUnits, CountValues, SumValues
+from sandbox.plan.relations import Filter
 from sandbox.terms.dataset import Type
 from workers.scan import measure_bucket
 
+NOTHING = Literal(Fraction(0), Type.FLOAT)
 MODERATE = st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, math.nan])
 ANY_FLOAT = st.floats(-1e6, 1e6, width=32) | st.sampled_from([math.nan, math.inf, -math.inf, 1e308, -1e308])
+NAMED_KEYS = st.lists(st.sampled_from(["level", "sex", "smoker"]), unique=True)
+DISTINCT = (CountDistinct(NOTE, 10**6), CountDistinct(COST, 10**6), CountUnits(Comparison(">", COST, NOTHING)))
 TYPES = {Type.INT: "BIGINT", Type.FLOAT: "DOUBLE", Type.STRING: "VARCHAR", Type.BOOL: "BOOLEAN", Type.DATE: "BIGINT"}
 SCHEMA = pa.schema([
     ("unit", pa.int64()), ("sex", pa.string()), ("smoker", pa.bool_()), ("level", pa.int64()), ("note", pa.string()),
@@ -53,26 +54,26 @@ def units_with(costs):
 
 
 @settings(max_examples=150, deadline=None)
-@given(
-    units=units_with(MODERATE), where=st.none() | PREDICATES, keys=st.lists(st.sampled_from(sorted(KEYS)), unique=True)
-)
+@given(units=units_with(MODERATE), where=st.none() | PREDICATES, keys=NAMED_KEYS)
 def test_sums_equal_duckdb(connection, units, where, keys):
-    plan = plan_of(where, keys, LOOSE)
-    assert measure_bucket(plan, bucket_of(units)).tolist() == asked_of_duckdb(connection, plan, units)
+    plan = measurement_of(where, keys, LOOSE, (*PRIMITIVES, *DISTINCT))
+    assert vectors_of(plan, measure_bucket(plan, bucket_of(units))) == asked_of_duckdb(connection, plan, units)
 
 
 @settings(max_examples=100, deadline=None)
-@given(units=units_with(ANY_FLOAT), keys=st.lists(st.sampled_from(sorted(KEYS)), unique=True), above=st.booleans())
+@given(units=units_with(ANY_FLOAT), keys=NAMED_KEYS, above=st.booleans())
 def test_nan_is_null_and_infinities_clamp(connection, units, keys, above):
     where = Comparison(">" if above else "<=", COST, Literal(Fraction(3), Type.FLOAT))
-    plan = plan_of(where, keys, LOOSE, PRIMITIVES[:-1])  # no quotient: DuckDB's leaves the finite doubles
-    assert measure_bucket(plan, bucket_of(units)).tolist() == asked_of_duckdb(connection, plan, units)
+    plan = measurement_of(where, keys, LOOSE, PRIMITIVES[:-1])  # no quotient: DuckDB's leaves the finite doubles
+    assert vectors_of(plan, measure_bucket(plan, bucket_of(units))) == asked_of_duckdb(connection, plan, units)
 
 
 def test_control_tight_bounds_differ_from_duckdb(connection):
     row = Row_of("F")
-    plan = plan_of(None, ("sex",), type(LOOSE)(2, 1, 2))
-    assert measure_bucket(plan, bucket_of([[row] * 5])).tolist() != asked_of_duckdb(connection, plan, [[row] * 5])
+    plan = measurement_of(None, ("sex",), type(LOOSE)(2, 1, 2))
+    assert vectors_of(plan, measure_bucket(plan, bucket_of([[row] * 5]))) != asked_of_duckdb(
+        connection, plan, [[row] * 5]
+    )
 
 
 def Row_of(sex):
@@ -114,8 +115,12 @@ def asked_of_duckdb(connection, plan, units) -> list[list[int]]:
         match primitive:
             case CountRows():
                 return "count(*)"
-            case CountUnits():
+            case CountUnits(None):
                 return "count(distinct unit)"
+            case CountUnits(condition):
+                return f"count(distinct unit) filter ({text(condition)})"
+            case CountDistinct(operand):
+                return f"count(distinct {text(operand)})"
             case CountValues(operand):
                 return f"count({text(operand)})"
             case SumValues(operand, low, high, center, granularity):
@@ -140,9 +145,9 @@ def asked_of_duckdb(connection, plan, units) -> list[list[int]]:
         ],
         SCHEMA,
     )
-    names = [key.column for key in plan.keys]
+    names = [key.operand.name for key in plan.keys]
     measured = ", ".join(measure(primitive) for primitive in plan.primitives)
-    where = "true" if plan.where is None else text(plan.where)
+    where = text(plan.relation.predicate) if isinstance(plan.relation, Filter) else "true"
     connection.register("given", table)
     found = connection.execute(
         f"with visits as (select * replace (if(isnan(cost), null, cost) as cost) from given) "

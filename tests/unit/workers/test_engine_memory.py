@@ -4,23 +4,20 @@ import tracemalloc
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from sandbox.plan.nodes import (
-    Arithmetic,
-    ColumnRef,
-    Comparison,
-    ContributionBounds,
-    CountOutput,
-    CountRows,
-    Disjunction,
-    Literal,
-    Plan,
-    SumValues,
-)
+from sandbox.plan.measurement import ContributionBounds, GroupKey, Measurement
+from sandbox.plan.measurement_sizes import SET_BYTES, counted_bytes, counted_row_bytes
+from sandbox.plan.nodes import Arithmetic, ColumnRef, Comparison, Disjunction, Literal
+from sandbox.plan.primitives import CountDistinct, CountRows, CountUnits, SumValues, TreeCounts
+from sandbox.plan.relations import Filter, Scan
+from sandbox.proof.sealing import new_sealing_key, sealing_public
 from sandbox.terms.dataset import Type
 from workers.bucket import Bucket, ColumnArray
+from workers.partial import Merge, seal_partial
 from workers.scan import BLOCK_ROWS, measure_bucket
+from workers.tally import Merger, Shape
 from workers.warm import compile_passes
 
 ROWS = 262_144
@@ -34,18 +31,21 @@ def shifted(number: int) -> Arithmetic:
     return Arithmetic("/", X, divisor, Type.FLOAT)
 
 
-def asked(where, primitives) -> Plan:
-    bounds = ContributionBounds(10, 1, 10)
-    return Plan("people", "clinic", "visits", ROWS, where, (), bounds, tuple(primitives), (CountOutput("n", 0),))
+VISITS = Scan("clinic", "visits", "", (("x", Type.FLOAT), ("y", Type.FLOAT)), ROWS, 10)
 
 
-def divisions(count: int) -> Plan:
+def asked(where, primitives) -> Measurement:
+    relation = VISITS if where is None else Filter(VISITS, where)
+    return Measurement(relation, (), ContributionBounds(10, 1, 10), tuple(primitives))
+
+
+def divisions(count: int) -> Measurement:
     """An OR of comparisons of quotients."""
     one = Literal(Fraction(-1), Type.FLOAT)
     return asked(Disjunction(tuple(Comparison("<", shifted(n), one) for n in range(count))), [CountRows()])
 
 
-def sums(count: int) -> Plan:
+def sums(count: int) -> Measurement:
     """Sums of as many different expressions."""
     low, high = Fraction(0), Fraction(10)
     return asked(None, [SumValues(shifted(n), low, high, Fraction(0), Fraction(1, 100)) for n in range(count)])
@@ -60,7 +60,7 @@ def heavy() -> Bucket:
     return Bucket(ROWS, np.asarray([ROWS], np.int64), columns)
 
 
-def bytes_a_row(plan: Plan, bucket: Bucket, block_rows: int) -> float:
+def bytes_a_row(plan: Measurement, bucket: Bucket, block_rows: int) -> float:
     tracemalloc.start()
     try:
         measure_bucket(plan, bucket, block_rows)
@@ -96,3 +96,62 @@ def test_what_is_needed_twice_is_kept_for_a_few_expressions_only(heavy):
         SumValues(total.operand, Fraction(0), Fraction(20), Fraction(0), Fraction(1, 100)) for total in sums(59).primitives
     )])  # fmt: skip
     assert bytes_a_row(twice, heavy, BLOCK_ROWS) <= 2 * BYTES_A_ROW
+
+
+# -- what is kept of counted rows: every row in a group, a leaf or with a value of its own ------------------------------
+
+
+WHOLE, NAME = ColumnRef("whole", Type.INT), ColumnRef("name", Type.STRING)
+SPREAD = Scan("clinic", "visits", "", (("name", Type.STRING), ("whole", Type.INT)), ROWS, 1)
+ONE = ContributionBounds(1, 1, 1)
+KEPT = {
+    "distinct numbers": ((), (CountDistinct(WHOLE, 1),)),
+    "distinct texts": ((), (CountDistinct(NAME, 1),)),
+    "leaves": ((), (TreeCounts(WHOLE, Fraction(0), Fraction(4), 4),)),
+    "private numbers": ((GroupKey(WHOLE, Type.INT, None),), (CountUnits(), CountRows())),
+    "private texts": ((GroupKey(NAME, Type.STRING, None, 8), GroupKey(WHOLE, Type.INT, None)), (CountUnits(),)),
+}
+
+
+@pytest.fixture(scope="module")
+def different() -> Bucket:
+    """Every row is of another unit and has another number and text."""
+    compile_passes()
+    texts = pa.array([f"{number:08x}" for number in range(ROWS)], pa.large_string())
+    columns = {"whole": ColumnArray(np.arange(ROWS)), "name": ColumnArray(np.arange(ROWS, dtype=np.int32), None, texts)}
+    return Bucket(ROWS, np.ones(ROWS, np.int64), columns)
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_is_kept_of_counted_rows_is_within_the_declared_bytes(different, name):
+    keys, primitives = KEPT[name]
+    measurement = Measurement(SPREAD, keys, ONE, primitives)
+    shapes = [Shape.of(measurement)]
+    private = new_sealing_key()
+    tracemalloc.start()
+    try:
+        merger = Merger(shapes[0])
+        merger.add(measure_bucket(measurement, different))
+        sealed = seal_partial(sealing_public(private), "order", [0], [merger.total()], shapes)
+        worker = tracemalloc.get_traced_memory()[1]
+        del merger
+        tracemalloc.reset_peak()
+        merge = Merge("order", private, [0], shapes)
+        merge.add([0], sealed)
+        merge.total()
+        engine = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    limit = counted_bytes(measurement)
+    assert 0 < max(worker, engine) <= limit + BYTES_A_ROW * ROWS
+    assert worker > limit / 6  # control: the bound is one of what is there, not of something else
+    assert counted_row_bytes(measurement) * ROWS >= limit
+
+
+def test_declared_groups_and_sums_keep_nothing_of_rows():
+    assert counted_bytes(sums(59)) == counted_row_bytes(divisions(3)) == 0
+
+
+def test_leaves_are_no_more_than_groups_have():
+    tree = TreeCounts(WHOLE, Fraction(0), Fraction(1), 1)
+    assert counted_bytes(Measurement(SPREAD, (), ONE, (tree,))) == 16 * SET_BYTES

@@ -6,15 +6,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from engine_tables import BOUNDS, KEYS, PRIMITIVES, plan_of
+from engine_tables import BOUNDS, KEYS, PRIMITIVES, PRIVATE_KEYS, WIDE_PRIMITIVES, plan_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.plan.nodes import ContributionBounds, CountRows, CountUnits
+from sandbox.plan.measurement import ContributionBounds
+from sandbox.plan.primitives import CountDistinct, CountRows, CountUnits, width
 from sandbox.privacy.measurement import MeasurementSpec, NoisyVector
 from sandbox.privacy.mechanism import check_spec, measurement_spec
 from sandbox.terms.loss import Loss, Mode
-from workers.noise import NoiseRefused, prepare, root_up
+from workers.noise import NoiseRefused, noisy_units, prepare, root_up
 
 MODES = st.sampled_from(list(Mode))
 KEY_SETS = st.lists(st.sampled_from(sorted(KEYS)), unique=True, max_size=2)
@@ -23,10 +24,72 @@ KEY_SETS = st.lists(st.sampled_from(sorted(KEYS)), unique=True, max_size=2)
 @settings(max_examples=100, deadline=None)
 @given(BOUNDS, MODES, KEY_SETS, st.integers(1_000, 10**11))
 def test_what_the_control_plane_specifies_is_accepted(bounds, mode, keys, units):
-    plan = plan_of(keys=keys, bounds=bounds)
+    plan = plan_of(keys=keys, bounds=bounds, primitives=(*PRIMITIVES, *WIDE_PRIMITIVES))
     spec = measurement_spec(plan, mode, units)
     check_spec(plan, spec)
-    assert len(prepare(plan, spec, Loss(mode, units))) == len(PRIMITIVES)
+    (mechanisms,) = prepare(plan, spec, Loss(mode, units))
+    assert [mechanism.size for mechanism in mechanisms] == [
+        plan.measurements[0].groups * width(primitive) for primitive in plan.primitives
+    ]
+
+
+def selecting(bounds, primitives=WIDE_PRIMITIVES):
+    return plan_of(keys=(PRIVATE_KEYS["note"], KEYS["sex"]), bounds=bounds, primitives=primitives)
+
+
+@settings(max_examples=100, deadline=None)
+@given(BOUNDS, st.integers(10**5, 10**14), st.integers(1, 10**17))
+def test_what_the_control_plane_selects_is_accepted(bounds, units, delta):
+    plan = selecting(bounds)
+    spec = measurement_spec(plan, Mode.ZCDP, units, delta)
+    (mechanisms,) = prepare(plan, spec, Loss(Mode.ZCDP, units, delta))
+    assert [mechanism.threshold for mechanism in mechanisms] == [vector.threshold for vector in spec.vectors]
+    assert {mechanism.size for mechanism in mechanisms} == {None}
+
+
+@settings(max_examples=50, deadline=None)
+@given(BOUNDS, st.integers(10**5, 10**11), st.integers(10**3, 10**16))
+def test_a_threshold_that_lets_more_through_is_refused(bounds, units, delta):
+    plan = selecting(bounds)
+    spec = measurement_spec(plan, Mode.ZCDP, units, delta)
+    first = spec.vectors[0]
+    step = 2 if float.fromhex(first.scale) > 64 else 1
+    for weaker in (
+        replace(first, threshold=max(0, first.threshold - step)),
+        replace(first, delta=0),
+        replace(first, threshold=None),
+        replace(first, threshold=None, delta=0),
+        replace(first, threshold=-1),
+        replace(first, threshold=2**62),
+    ):
+        with pytest.raises(NoiseRefused):
+            prepare(plan, _with(spec, 0, weaker), Loss(Mode.ZCDP, units, delta))
+    with pytest.raises(NoiseRefused, match="nothing is selected"):
+        second = replace(spec.vectors[1], threshold=first.threshold)
+        prepare(plan, _with(spec, 1, second), Loss(Mode.ZCDP, units, delta))
+    with pytest.raises(NoiseRefused, match="selections cost"):
+        prepare(plan, spec, Loss(Mode.ZCDP, units, delta - 1))
+
+
+def test_selection_is_for_gaussian_noise_alone():
+    plan = selecting(ContributionBounds(1, 1, 1), (CountUnits(),))
+    spec = MeasurementSpec(Mode.PURE, (NoisyVector(1, (1e6).hex(), 10**9, 10**9, 10**17),))
+    with pytest.raises(NoiseRefused, match="Gaussian"):
+        prepare(plan, spec, Loss(Mode.PURE, 10**9, 10**18))
+
+
+def test_groups_show_where_they_are_strictly_above_the_threshold():
+    plan = selecting(ContributionBounds(1, 1, 1), (CountUnits(),))
+    spec = measurement_spec(plan, Mode.ZCDP, 10**18, 10**10)
+    ((mechanism,),) = prepare(plan, spec, Loss(Mode.ZCDP, 10**18, 10**10))
+    tau = mechanism.threshold
+    units = np.asarray([0, tau - 1, tau, tau + 1, tau + 2], np.int64)  # the noise is zero: ρ is a thousand million
+    assert [found if isinstance(found, list) else found.tolist() for found in noisy_units(mechanism, units)] == [
+        [3, 4],
+        [tau + 1, tau + 2],
+    ]
+    with pytest.raises(ValueError):
+        noisy_units(replace(mechanism, threshold=None), units)
 
 
 @settings(max_examples=100, deadline=None)
@@ -74,15 +137,21 @@ def test_costs_beyond_the_reservation_are_refused():
 
 
 def test_bounds_give_the_sensitivities_of_the_design():
-    plan = plan_of(keys=("sex",), bounds=ContributionBounds(7, 2, 4), primitives=(CountRows(), CountUnits()))
-    for mode, sizes in ((Mode.PURE, (7, 2)), (Mode.ZCDP, (28, 2))):
+    plan = plan_of(keys=("sex",), bounds=ContributionBounds(7, 2, 4), primitives=(
+        CountRows(), CountUnits(), *WIDE_PRIMITIVES[1:2], CountDistinct(KEYS["sex"].operand, 3), *WIDE_PRIMITIVES[5:6],
+    ))  # fmt: skip
+    for mode, sizes in ((Mode.PURE, (7, 2, 2, 3, 14)), (Mode.ZCDP, (28, 2, 2, 9, 56))):
         spec = MeasurementSpec(mode, tuple(NoisyVector(size, (1e6).hex(), 10**9) for size in sizes))
-        assert len(prepare(plan, spec, Loss(mode, 2 * 10**9))) == 2
+        assert len(prepare(plan, spec, Loss(mode, 5 * 10**9))[0]) == 5
+        for place in range(5):
+            smaller = replace(spec.vectors[place], sensitivity=sizes[place] - 1)
+            with pytest.raises(NoiseRefused, match="sensitivity"):
+                prepare(plan, _with(spec, place, smaller), Loss(mode, 5 * 10**9))
 
 
 def test_draws_are_int64_of_the_plan_and_differ():
     plan = plan_of(keys=("sex",), primitives=(CountRows(),))
-    (mechanism,) = prepare(plan, measurement_spec(plan, Mode.PURE, 10**6), Loss(Mode.PURE, 10**6))
+    ((mechanism,),) = prepare(plan, measurement_spec(plan, Mode.PURE, 10**6), Loss(Mode.PURE, 10**6))
     first, second = (mechanism.draw(np.zeros(3, np.int64)) for _ in range(2))
     assert first.dtype == np.int64
     assert first.shape == (3,)
@@ -94,10 +163,9 @@ def test_draws_are_int64_of_the_plan_and_differ():
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_more_than_twenty_thousand_groups_in_one_process(mode):
-    plan = plan_of(primitives=(CountRows(),))
     wide = replace(KEYS["level"], values=tuple(range(30_000)))
-    plan = replace(plan, keys=(wide,), bounds=ContributionBounds(1, 1, 1))
-    (mechanism,) = prepare(plan, measurement_spec(plan, mode, 10**9), Loss(mode, 10**9))
+    plan = plan_of(keys=(wide,), bounds=ContributionBounds(1, 1, 1), primitives=(CountRows(),))
+    ((mechanism,),) = prepare(plan, measurement_spec(plan, mode, 10**9), Loss(mode, 10**9))
     drawn = mechanism.draw(np.full(30_000, 5, np.int64))
     assert abs(float(drawn.mean()) - 5) < 0.1
 

@@ -6,33 +6,28 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from engine_tables import AGE, MEAN_COST, SUM_AGE, plan_of
-from hypothesis import given
+from engine_tables import MEASUREMENTS, SELECTED, UNITS, bucket_of
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from sandbox.plan.nodes import CountOutput, CountRows, CountValues, KeyOutput, MeanOutput, SumOutput
-from sandbox.privacy.measurement import MeasurementSpec, NoisyVector
 from sandbox.proof.sealing import new_sealing_key, open_sealed, sealing_public
 from sandbox.proof.signing import SigningKey, new_seed
 from sandbox.terms.canonical import canonical_bytes
-from sandbox.terms.dataset import Type
 from sandbox.terms.loss import Loss, Mode
-from sandbox.terms.order import SIGNING_CONTEXT, LoadOrder, MeasureOrder
+from sandbox.terms.order import SIGNING_CONTEXT, LoadOrder, MeasureOrder, SourceVersion
 from sandbox.terms.refusal import ProofFailed
 from workers import actor, engine, fleet, guard
 from workers.admission import Admission, OrderRefused
-from workers.finish import finish
 from workers.partial import Merge, PartialRefused, pack, seal_partial, unpack
+from workers.scan import measure_bucket
+from workers.tally import Shape, Tally
 from workers.wire import LARGEST_FRAME, FrameRefused, pack_frame, read_message, unpack_message
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "engine.json"
-SUMS = hnp.arrays(np.int64, st.tuples(st.integers(1, 4), st.integers(1, 6)))
 MESSAGES = st.dictionaries(
     st.text(max_size=8), st.integers(-5, 5) | st.binary(max_size=20) | st.text(max_size=20), max_size=4
 )
@@ -87,60 +82,121 @@ def test_what_is_no_map_with_text_keys_is_refused(junk):
 # -- partials ------------------------------------------------------------------------------------------------------------
 
 
-@given(SUMS)
-def test_packed_sums_come_back(sums):
-    assert unpack(pack(sums)).tobytes() == sums.tobytes()
-    assert unpack(pack(sums)).shape == sums.shape
+def tally_of(sums) -> Tally:
+    return Tally((), np.asarray(sums, np.int64), (), ())
 
 
-@given(SUMS, st.data())
-def test_a_partial_of_another_length_or_form_is_refused(sums, data):
-    packed = pack(sums)
+def shape_of(groups: int) -> Shape:
+    return Shape(groups, 1, (), 0)
+
+
+def same(one: Tally, other: Tally) -> bool:
+    arrays = zip([one.sums, *one.trees, *one.pairs], [other.sums, *other.trees, *other.pairs], strict=True)
+    return one.keys == other.keys and all(a.shape == b.shape and (a == b).all() for a, b in arrays)
+
+
+@settings(deadline=None)
+@given(UNITS, MEASUREMENTS, SELECTED)
+def test_packed_tallies_come_back(units, public, selected):
+    measurements = (public, selected, public)
+    shapes = [Shape.of(measurement) for measurement in measurements]
+    tallies = [measure_bucket(measurement, bucket_of(units)) for measurement in measurements]
+    found = unpack(pack(tallies, shapes), shapes)
+    assert all(same(one, other) for one, other in zip(found, tallies, strict=True))
+
+
+@settings(deadline=None)
+@given(UNITS, MEASUREMENTS | SELECTED, st.data())
+def test_a_partial_of_another_length_or_form_is_refused(units, measurement, data):
+    shapes = [Shape.of(measurement)]
+    packed = pack([measure_bucket(measurement, bucket_of(units))], shapes)
     for broken in (packed[: data.draw(st.integers(0, len(packed) - 1))], packed + b"\0", b"X" + packed[1:]):
         with pytest.raises(PartialRefused):
-            unpack(broken)
+            unpack(broken, shapes)
+    with pytest.raises(PartialRefused):
+        unpack(packed, shapes * 2)
 
 
-@given(st.integers(1, 12), st.randoms(use_true_random=False), st.integers(1, 5))
-def test_any_split_and_order_merges_to_the_same_bits(buckets, rng, parts):
-    sums = {bucket: np.asarray([[rng.randrange(-(2**58), 2**58) for _ in range(3)]]) for bucket in range(buckets)}
+KEYED = Shape(None, 1, (16,), 1)
+GOOD = Tally(
+    (b"a", b"bb"),
+    np.asarray([[3, 4]], np.int64),
+    (np.asarray([[0, 1], [15, 0], [2, 1]], np.int64),),
+    (np.asarray([[0, 1], [7, 7], [-1, 5]], np.int64),),
+)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        replace(GOOD, keys=(b"bb", b"a")),
+        replace(GOOD, keys=(b"a", b"a")),
+        replace(GOOD, trees=(np.asarray([[0], [16], [1]], np.int64),)),
+        replace(GOOD, trees=(np.asarray([[0], [-1], [1]], np.int64),)),
+        replace(GOOD, trees=(np.asarray([[0], [3], [0]], np.int64),)),
+        replace(GOOD, trees=(np.asarray([[2], [3], [1]], np.int64),)),
+        replace(GOOD, pairs=(np.asarray([[2], [3], [1]], np.int64),)),
+        replace(GOOD, pairs=(np.asarray([[-1], [3], [1]], np.int64),)),
+    ],
+)
+def test_what_no_pass_could_have_made_is_refused(bad):
+    assert same(unpack(pack([GOOD], [KEYED]), [KEYED])[0], GOOD)
+    with pytest.raises(PartialRefused):
+        unpack(pack([bad], [KEYED]), [KEYED])
+
+
+@pytest.mark.parametrize(
+    "other", [Shape(None, 2, (16,), 1), Shape(None, 1, (), 1), Shape(None, 1, (16,), 0), Shape(2, 1, (16,), 1)]
+)
+def test_another_shape_is_refused(other):
+    with pytest.raises(PartialRefused):
+        unpack(pack([GOOD], [KEYED]), [other])
+
+
+@settings(deadline=None, max_examples=30)
+@given(UNITS, MEASUREMENTS, SELECTED, st.integers(1, 5), st.randoms(use_true_random=False))
+def test_any_split_and_order_merges_to_the_same_bits(units, public, selected, parts, rng):
+    measurements = (public, selected)
+    shapes = [Shape.of(measurement) for measurement in measurements]
     private = new_sealing_key()
-    merge = Merge("order", private, range(buckets), (1, 3))
-    chunks = [list(range(buckets))[start::parts] for start in range(min(parts, buckets))]
-    rng.shuffle(chunks)
-    for chunk in chunks:
-        rng.shuffle(chunk)
-        merge.add(chunk, seal_partial(sealing_public(private), "order", chunk, sum(sums[bucket] for bucket in chunk)))
-    assert merge.total().tobytes() == sum(sums.values()).tobytes()
+    merge = Merge("order", private, range(parts), shapes)
+    shares = list(range(parts))
+    rng.shuffle(shares)
+    for share in shares:
+        tallies = [measure_bucket(measurement, bucket_of(units[share::parts])) for measurement in measurements]
+        merge.add([share], seal_partial(sealing_public(private), "order", [share], tallies, shapes))
+    for measurement, found in zip(measurements, merge.total(), strict=True):
+        assert same(found, measure_bucket(measurement, bucket_of(units)))
 
 
 def test_every_bucket_exactly_once():
     private = new_sealing_key()
     public = sealing_public(private)
-    ones = np.ones((1, 2), np.int64)
-    merge = Merge("order", private, range(3), (1, 2))
-    merge.add([0, 1], seal_partial(public, "order", [1, 0], ones))
+    shapes, ones = [shape_of(2)], [tally_of([[1, 1]])]
+    merge = Merge("order", private, range(3), shapes)
+    merge.add([0, 1], seal_partial(public, "order", [1, 0], ones, shapes))
     for buckets in ([1], [1, 2], [3], [2, 2]):
         with pytest.raises(PartialRefused):
-            merge.add(buckets, seal_partial(public, "order", buckets, ones))
+            merge.add(buckets, seal_partial(public, "order", buckets, ones, shapes))
     with pytest.raises(PartialRefused, match="missing"):
         merge.total()
     with pytest.raises(PartialRefused, match="shape"):
-        merge.add([2], seal_partial(public, "order", [2], np.ones((2, 2), np.int64)))
-    merge.add([2], seal_partial(public, "order", [2], ones))
-    assert merge.total().tolist() == [[2, 2]]
+        merge.add([2], seal_partial(public, "order", [2], [tally_of([[1, 1, 1]])], [shape_of(3)]))
+    merge.add([2], seal_partial(public, "order", [2], ones, shapes))
+    assert merge.total()[0].sums.tolist() == [[2, 2]]
 
 
 @pytest.mark.parametrize(("order", "buckets"), [("another", [0]), ("order", [1])])
 def test_a_partial_counts_for_its_order_and_buckets_only(order, buckets):
     private = new_sealing_key()
-    sealed = seal_partial(sealing_public(private), order, buckets, np.ones((1, 1), np.int64))
-    merge = Merge("order", private, [0], (1, 1))
+    shapes = [shape_of(1)]
+    sealed = seal_partial(sealing_public(private), order, buckets, [tally_of([[1]])], shapes)
+    merge = Merge("order", private, [0], shapes)
     with pytest.raises(ProofFailed):
         merge.add([0], sealed)
     with pytest.raises(ProofFailed):
-        Merge(order, new_sealing_key(), buckets, (1, 1)).add(buckets, sealed)
-    Merge(order, private, buckets, (1, 1)).add(buckets, sealed)  # control: opened as it was meant
+        Merge(order, new_sealing_key(), buckets, shapes).add(buckets, sealed)
+    Merge(order, private, buckets, shapes).add(buckets, sealed)  # control: opened as it was meant
 
 
 # -- jobs and chunks ------------------------------------------------------------------------------------------------------
@@ -148,9 +204,11 @@ def test_a_partial_counts_for_its_order_and_buckets_only(order, buckets):
 
 def test_a_job_is_for_one_worker_and_one_order():
     private = new_sealing_key()
-    sealed = actor.seal_job(sealing_public(private), "order", {"a": 1}, [{"k": 2}], b"\x01\x02")
+    keys = actor.OrderKeys(b"\x01\x02", b"\x03")
+    sealed = actor.seal_job(sealing_public(private), "order", {"a": 1}, [{"k": 2}], keys)
     opened = json.loads(open_sealed(private, sealed, b"sandbox/job/v1\norder"))
-    assert opened == {"order": "order", "plan": {"a": 1}, "keys": [{"k": 2}], "engine": "0102"}
+    assert opened == {"order": "order", "plan": {"a": 1}, "sources": [{"k": 2}], "engine": "0102", "secret": "03"}
+    assert "3" not in repr(keys)
     with pytest.raises(ProofFailed):
         open_sealed(private, sealed, b"sandbox/job/v1\nother")
 
@@ -159,7 +217,7 @@ def test_a_job_is_for_one_worker_and_one_order():
 def test_chunks_cover_every_bucket_once_and_evenly(buckets, parts):
     chunks = fleet.cut({bucket: {"b": bucket} for bucket in buckets}, parts)
     assert sorted(bucket for chunk in chunks for bucket in chunk.buckets) == sorted(buckets)
-    assert all(chunk.keys == tuple({"b": bucket} for bucket in chunk.buckets) for chunk in chunks)
+    assert all(chunk.sources == tuple({"b": bucket} for bucket in chunk.buckets) for chunk in chunks)
     sizes = [len(chunk.buckets) for chunk in chunks]
     assert len(sizes) <= parts
     assert max(sizes, default=0) - min(sizes, default=0) <= 1
@@ -168,7 +226,8 @@ def test_chunks_cover_every_bucket_once_and_evenly(buckets, parts):
 # -- admission -----------------------------------------------------------------------------------------------------------
 
 KEY = SigningKey("sandbox-order", new_seed())
-ORDER = MeasureOrder("o1", "boot", "clinic", 1, "0" * 64, {"format": "p"}, {"mode": "zcdp"}, Loss(Mode.ZCDP, 5), 1000)
+SOURCES = (SourceVersion("clinic", 1, "0" * 64),)
+ORDER = MeasureOrder("o1", "boot", SOURCES, {"format": "p"}, {"mode": "zcdp"}, Loss(Mode.ZCDP, 5), 1000)
 LOAD = LoadOrder("o2", "boot", "clinic", 1, "text", 4, {"visits": "v.csv"})
 
 
@@ -204,9 +263,9 @@ def test_an_id_is_used_up_across_kinds():
         {**ORDER.to_json(), "boot": "other"},
         {**ORDER.to_json(), "id": ""},
         {**ORDER.to_json(), "extra": 1},
-        {**ORDER.to_json(), "version": "1"},
-        {**ORDER.to_json(), "version": True},  # equal to 1 in Python
-        {**ORDER.to_json(), "format": "sandbox/order/measure/v2"},
+        {**ORDER.to_json(), "sources": [{**SOURCES[0].to_json(), "version": "1"}]},
+        {**ORDER.to_json(), "sources": [{**SOURCES[0].to_json(), "version": True}]},  # equal to 1 in Python
+        {**ORDER.to_json(), "format": "sandbox/order/measure/v1"},
         {key: value for key, value in ORDER.to_json().items() if key != "spec"},
         LOAD.to_json(),
         [1],
@@ -218,41 +277,6 @@ def test_signed_but_not_an_order_for_here(document):
     with pytest.raises(OrderRefused):
         gate.measure(*signed(document))
     gate.measure(*signed(ORDER.to_json()))  # a refused order uses nothing up
-
-
-# -- finishing -----------------------------------------------------------------------------------------------------------
-
-
-def test_columns_follow_the_plan_in_the_order_of_the_keys():
-    plan = replace(
-        plan_of(keys=("sex", "smoker"), primitives=(CountRows(), SUM_AGE, MEAN_COST, CountValues(AGE))),
-        outputs=(
-            KeyOutput("s", 0), KeyOutput("k", 1), CountOutput("n", 0), SumOutput("total", 1, Type.INT), MeanOutput("m", 2, 3),
-        ),
-    )  # fmt: skip
-    spec = MeasurementSpec(Mode.PURE, tuple(NoisyVector(1, float(scale).hex(), 1) for scale in (1, 2, 3, 4)))
-    answer = finish("o1", plan, spec, [[1, 2, 3, 4, 5, 6], [10] * 6, [-100] * 6, [2, 0, -5, 2, 2, 2]])
-    sexes, smokers, counts, totals, means = answer.columns
-    assert sexes.values == ("F", "F", "M", "M", "ü女🙂", "ü女🙂")
-    assert smokers.values == (False, True) * 3
-    assert (counts.integers, counts.noise.scale) == ((1, 2, 3, 4, 5, 6), (1.0).hex())
-    assert counts.noise.mechanism == "discrete laplace"
-    assert (totals.numbers(), totals.noise.scale) == ((10,) * 6, (2.0).hex())
-    assert means.numbers() == (499.5, 499.0, 499.0, 499.5, 499.5, 499.5)
-    assert (means.total_noise.scale, means.count_noise.scale) == ((3.0).hex(), (4.0).hex())
-    assert (means.center, means.low, means.high) == (500, -1000, Fraction(2000))
-    assert type(counts.integers[0]) is int
-
-
-def test_vectors_that_do_not_fit_the_plan_are_refused():
-    plan = plan_of(keys=("sex",), primitives=(CountRows(),))
-    spec = MeasurementSpec(Mode.ZCDP, (NoisyVector(1, "0x1p0", 1),))
-    for noisy in ([], [[1, 2]], [[1, 2, 3], [1, 2, 3]]):
-        with pytest.raises(ValueError):
-            finish("o1", plan, spec, noisy)
-    mean_of_count = replace(plan, outputs=(MeanOutput("m", 0, 0),))
-    with pytest.raises(ValueError):
-        finish("o1", mean_of_count, spec, [[1, 2, 3]])
 
 
 # -- the process ---------------------------------------------------------------------------------------------------------
@@ -340,12 +364,11 @@ def test_the_guard_ends_what_the_leader_leaves_in_its_session():
 
 def test_formats_change_by_decision_only():
     golden = json.loads(GOLDEN.read_text())
-    assert pack(np.asarray([[1, -2, 3], [2**62, -(2**62), 0]], np.int64)).hex() == golden["partial"]
     assert pack_frame({"op": "status"}).hex() == golden["frame"]
+    assert pack([GOOD], [KEYED]).hex() == golden["partial"]
     private = bytes(range(32))
     public = sealing_public(private)
     assert public.hex() == golden["public"]
-    sums = np.asarray([[1, -2, 3], [2**62, -(2**62), 0]], np.int64)
-    merge = Merge("01ORDER", private, [0, 5], (2, 3))
+    merge = Merge("01ORDER", private, [0, 5], [KEYED])
     merge.add([5, 0], bytes.fromhex(golden["sealed"]))
-    assert merge.total().tolist() == sums.tolist()
+    assert same(merge.total()[0], GOOD)

@@ -14,9 +14,10 @@ from pathlib import Path
 import duckdb
 import psutil
 import pytest
-from engine_process import CANARY, NO_NOISE, OLD, REGIONS, EngineProcess, Home, left_of, plan
+from engine_process import CANARY, NO_NOISE, OLD, REGIONS, EngineProcess, Home, dataset, left_of, plan
 
-from sandbox.plan.nodes import ContributionBounds
+from sandbox.plan.compile import compile_query
+from sandbox.plan.measurement import ContributionBounds
 from sandbox.proof.signing import SigningKey, new_seed
 from sandbox.terms.answer import Answer
 from sandbox.terms.canonical import canonical_bytes
@@ -85,6 +86,54 @@ def test_answers_equal_duckdb_where_bounds_do_not_bind_and_noise_is_zero(engine,
         assert row[4] == pytest.approx(exact[4], abs=1e-9)
 
 
+SHAPES = {
+    "rows of a unit counted, then a statistic of them": (
+        "select avg(n) as a, count(*) as c from (select person, count(*) as n from visits group by person) as each_one"
+    ),
+    "a join on the unit": (
+        "select count(*) as c from visits v join (select person as p, max(age) as m from visits group by person) as t"
+        " on v.person = t.p where t.m > 60"
+    ),
+    "a window": (
+        "select count(*) as c from (select row_number() over (partition by person order by age) as r from visits)"
+        " where r = 1"
+    ),
+    "another row of the unit": (
+        "select count(distinct person) as c from visits v"
+        " where not exists (select 1 from visits w where w.person = v.person and w.age > 90)"
+    ),
+    "groups, then what is computed of noisy numbers": (
+        "select region, n, 2 * n as twice from (select region, count(*) as n from visits group by region)"
+        " where n > 0 order by n desc, region limit 3"
+    ),
+    "two relations of a unit": (
+        "select count(*) as c from (select age from visits union all select age from visits where age > 50)"
+    ),
+    "distinct values": "select count(distinct age) as c from visits where age < 20",
+}
+
+
+@pytest.mark.parametrize("sql", SHAPES.values(), ids=SHAPES)
+def test_plans_of_every_shape_equal_duckdb(engine, home, sql):
+    made = compile_query(sql, {"clinic": dataset()})
+    found = numbers(engine.measure(engine.order(made)))
+    with duckdb.connect() as connection:
+        connection.register("visits", home.table)
+        expected = connection.execute(sql).fetchall()
+    assert found == [pytest.approx(row, abs=1e-6) for row in expected]
+
+
+def test_groups_of_private_keys_show_where_they_have_more_units_than_the_threshold(engine, home):
+    sql = "select left(note, 4) as found, count(*) as n, count(distinct person) as people from visits group by 1"
+    made = compile_query(sql, {"clinic": dataset()})
+    found = numbers(engine.measure(engine.order(made)))
+    with duckdb.connect() as connection:
+        connection.register("visits", home.table)
+        expected = connection.execute(f"{sql} order by 1").fetchall()
+    assert found == [row for row in expected if row[2] > 1]
+    assert ("rare", 1, 1) in expected  # the control: it is there, and one person alone has it
+
+
 def test_noise_is_fresh_and_of_the_asked_for_size(engine):
     drawn = [numbers(engine.measure(engine.order(plan(), 10**9)))[0][1] for _ in range(2)]
     assert drawn[0] != drawn[1]
@@ -114,14 +163,20 @@ def _weaker(spec: dict) -> dict:
     return {**spec, "vectors": vectors}
 
 
+def _reading(order, **changes):
+    return replace(order, sources=tuple(replace(source, **changes) for source in order.sources))
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda order: replace(order, boot="another"),
-        lambda order: replace(order, manifest="0" * 64),
-        lambda order: replace(order, version=2),
-        lambda order: replace(order, dataset="clinic2"),
-        lambda order: replace(order, dataset="../clinic"),
+        lambda order: _reading(order, manifest="0" * 64),
+        lambda order: _reading(order, version=2),
+        lambda order: _reading(order, dataset="clinic2"),
+        lambda order: _reading(order, dataset="../clinic"),
+        lambda order: replace(order, sources=()),
+        lambda order: replace(order, sources=order.sources * 2),
         lambda order: replace(order, plan={**order.plan, "more": 1}),
         lambda order: replace(order, spec=_weaker(order.spec)),
         lambda order: replace(order, spec={**order.spec, "vectors": order.spec["vectors"][1:]}),
@@ -332,4 +387,4 @@ def _until(holds, seconds: float = 20) -> None:
 
 
 def test_fractions_in_the_fixture_are_exact():
-    assert plan().primitives[2].granularity == Fraction(1, 100)
+    assert plan().measurements[0].primitives[2].granularity == Fraction(1, 100)

@@ -1,6 +1,7 @@
 """The vectorised evaluation and the compiled pass against a slow reference, and the laws of bounding."""
 
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -9,40 +10,41 @@ from engine_tables import (
     AGE,
     BOUNDS,
     COST,
-    KEYS,
-    NOTE,
+    MEASUREMENTS,
     NOTES,
     NUMBERS,
-    PLANS,
     PREDICATES,
     PRIMITIVES,
     ROWS,
+    SELECTED,
     UNITS,
+    VISITS,
+    WIDE_PRIMITIVES,
+    Row,
     bucket_of,
+    lines_of,
+    measurement_of,
     plan_of,
     reference,
+    reference_lines,
     value_of,
+    vectors_of,
 )  # fmt: skip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.plan.nodes import (
-    Comparison,
-    ContributionBounds,
-    CountRows,
-    CountUnits,
-    CountValues,
-    GroupKey,
-    Literal,
-    SumValues,
-    type_of,
-)  # fmt: skip
+from sandbox.plan.measurement import ContributionBounds, GroupKey
+from sandbox.plan.nodes import ColumnRef, Comparison, Literal, type_of
+from sandbox.plan.primitives import CountDistinct, CountRows, CountUnits, SumValues, TreeCounts, width
+from sandbox.plan.relations import Filter, PerUnit, Project, Scan, UnitAggregate
 from sandbox.terms.dataset import Type
 from workers.bucket import Bucket, ColumnArray, Piece
-from workers.contribute import Bounding, add
+from workers.contribute import Bounding, UnitsWhere, add
 from workers.evaluate import KEPT_MAX, Block, Compiler, Vector, repeated
 from workers.fixed_point import FixedPoint
-from workers.scan import Needs, measure_bucket, measure_pieces
+from workers.relations.sources import HeldSources
+from workers.scan import measure_batches, measure_bucket, scan
+from workers.tally import Merger, Shape
 
 MORE = settings(max_examples=150, deadline=None)
 
@@ -54,7 +56,8 @@ def vector_of(columns, rows, expression):
 
 def bounded(runs, groups, bounds, group_count=1):
     """Counted rows and units of each group, and the groups of the rows that count."""
-    bounding = Bounding(np.asarray(runs, np.int64), bounds, group_count)
+    bounding = Bounding(bounds, group_count)
+    bounding.begin(np.asarray(runs, np.int64))
     groups = np.asarray(groups, np.int32)
     bounding.mark(groups)
     bounding.finish()
@@ -93,22 +96,36 @@ def test_expressions_equal_the_reference(units, expression):
 
 
 @MORE
-@given(UNITS, PLANS)
-def test_partial_sums_equal_the_reference(units, plan):
-    assert measure_bucket(plan, bucket_of(units)).tolist() == reference(plan, units)
+@given(UNITS, MEASUREMENTS)
+def test_tallies_equal_the_reference(units, measurement):
+    assert vectors_of(measurement, measure_bucket(measurement, bucket_of(units))) == reference(measurement, units)
 
 
 @MORE
-@given(UNITS, st.lists(ROWS, max_size=8), PLANS)
-def test_one_more_unit_moves_each_vector_within_the_bounds(units, unit, plan):
-    moved = measure_bucket(plan, bucket_of([*units, unit])) - measure_bucket(plan, bucket_of(units))
-    r, l0, linf = plan.bounds.rows, plan.bounds.groups, plan.bounds.rows_per_group
-    for primitive, change in zip(plan.primitives, np.abs(moved), strict=True):
+@given(UNITS, SELECTED)
+def test_selected_tallies_equal_the_reference(units, measurement):
+    tally = measure_bucket(measurement, bucket_of(units))
+    lines, vectors = reference_lines(measurement, units)
+    assert lines_of(measurement, tally) == lines
+    assert vectors_of(measurement, tally) == vectors
+
+
+@MORE
+@given(UNITS, st.lists(ROWS, max_size=8), MEASUREMENTS)
+def test_one_more_unit_moves_each_vector_within_the_bounds(units, unit, measurement):
+    with_it, without = (
+        vectors_of(measurement, measure_bucket(measurement, bucket_of(given))) for given in ([*units, unit], units)
+    )
+    r, l0, linf = measurement.bounds.rows, measurement.bounds.groups, measurement.bounds.rows_per_group
+    for primitive, after, before in zip(measurement.primitives, with_it, without, strict=True):
+        change = np.abs(np.asarray(after) - np.asarray(before)).reshape(measurement.groups, width(primitive))
         row = primitive.magnitude if isinstance(primitive, SumValues) else 1
         each = 1 if isinstance(primitive, CountUnits) else linf
-        assert np.count_nonzero(change) <= l0
+        levels = primitive.depth if isinstance(primitive, TreeCounts) else 1
+        most = min(r, primitive.values_per_unit) if isinstance(primitive, CountDistinct) else r
+        assert np.count_nonzero(change.any(axis=1)) <= l0
         assert change.max() <= each * row
-        assert change.sum() <= min(r, l0 * each) * row
+        assert change.sum() <= min(most, l0 * each) * row * levels
 
 
 def test_control_without_bounds_one_unit_moves_more():
@@ -119,13 +136,26 @@ def test_control_without_bounds_one_unit_moves_more():
 
 
 @MORE
-@given(UNITS, PLANS, st.integers(1, 9), st.integers(1, 9))
-def test_any_size_of_blocks_and_pieces_gives_the_same_bits(units, plan, block_rows, piece_rows):
+@given(UNITS, MEASUREMENTS | SELECTED, st.integers(1, 9), st.integers(1, 9))
+def test_any_size_of_blocks_and_pieces_gives_the_same_bits(units, measurement, block_rows, piece_rows):
     bucket = bucket_of(units)
-    whole = measure_bucket(plan, bucket)
-    assert measure_bucket(plan, bucket, block_rows).tobytes() == whole.tobytes()
-    pieces = measure_pieces(plan, bucket.runs, pieces_of(bucket, piece_rows), block_rows)
-    assert pieces.tobytes() == whole.tobytes()
+    whole = measure_bucket(measurement, bucket)
+    assert same(measure_bucket(measurement, bucket, block_rows), whole)
+    cut = [(bucket.runs, pieces_of(bucket, piece_rows))]
+    assert same(measure_batches(measurement, cut, block_rows=block_rows), whole)
+
+
+@MORE
+@given(UNITS, MEASUREMENTS | SELECTED, st.integers(1, 4))
+def test_any_cut_into_batches_of_units_gives_the_same_bits(units, measurement, size):
+    parts = [bucket_of(units[start : start + size]) for start in range(0, len(units), size)]
+    batches = [(part.runs, part.pieces()) for part in parts]
+    assert same(measure_batches(measurement, batches), measure_bucket(measurement, bucket_of(units)))
+
+
+def same(one, other):
+    arrays = zip([one.sums, *one.trees, *one.pairs], [other.sums, *other.trees, *other.pairs], strict=True)
+    return one.keys == other.keys and all(a.shape == b.shape and a.tobytes() == b.tobytes() for a, b in arrays)
 
 
 def test_what_occurs_twice_is_kept_and_no_more_than_the_bound():
@@ -136,53 +166,119 @@ def test_what_occurs_twice_is_kept_and_no_more_than_the_bound():
 
 
 @MORE
-@given(UNITS, PLANS, st.integers(1, 4), st.randoms(use_true_random=False))
-def test_any_cut_into_buckets_in_any_order_gives_the_same_bits(units, plan, parts, rng):
-    whole = measure_bucket(plan, bucket_of(units))
+@given(UNITS, MEASUREMENTS | SELECTED, st.integers(1, 4), st.randoms(use_true_random=False))
+def test_any_cut_into_buckets_in_any_order_gives_the_same_bits(units, measurement, parts, rng):
     shuffled = list(units)
     rng.shuffle(shuffled)
-    pieces = [measure_bucket(plan, bucket_of(shuffled[start::parts])) for start in range(parts)]
+    merger = Merger(Shape.of(measurement))
+    pieces = [measure_bucket(measurement, bucket_of(shuffled[start::parts])) for start in range(parts)]
     rng.shuffle(pieces)
-    assert sum(pieces, np.zeros_like(whole)).tobytes() == whole.tobytes()
+    for piece in pieces:
+        merger.add(piece)
+    assert same(merger.total(), measure_bucket(measurement, bucket_of(units)))
 
 
 def test_a_bare_count_reads_no_column():
-    plan = plan_of(primitives=(CountRows(), CountUnits()), bounds=_bounds(3, 1, 3))
-    assert Needs.of(plan).columns == ()
+    measurement = measurement_of(primitives=(CountRows(), CountUnits()), bounds=_bounds(3, 1, 3))
     bucket = Bucket(7, np.asarray([0, 5, 2], np.int64), {})
-    assert measure_bucket(plan, bucket).tolist() == [[5], [2]]
+    assert vectors_of(measurement, measure_bucket(measurement, bucket)) == [[5], [2]]
 
 
-def test_only_named_columns_are_read():
-    plan = plan_of(where=Comparison(">", AGE, Literal(3, Type.INT)), keys=("sex",), primitives=(CountValues(NOTE),))
-    assert Needs.of(plan).columns == ("age", "note", "sex")
+class Recording(HeldSources):
+    """Sources that remember what was read."""
+
+    read: ClassVar[list] = []
+
+    def pieces(self, scan, columns, rows):
+        self.read.append(list(columns))
+        return super().pieces(scan, columns, rows)
+
+
+def test_only_named_columns_are_read_and_filters_may_stand_on_each_other():
+    row = bucket_of([[_row(age=4), _row(age=9)], [_row(age=2)]])
+    table = Scan("clinic", "visits", "t1.", (("age", Type.INT), ("sex", Type.STRING)), 100, 100)
+    age = ColumnRef("t1.age", Type.INT)
+    relation = Filter(
+        Filter(table, Comparison(">", age, Literal(3, Type.INT))), Comparison("<", age, Literal(9, Type.INT))
+    )
+    key = GroupKey(ColumnRef("t1.sex", Type.STRING), Type.STRING, ("F", "M"))
+    plan = plan_of(primitives=(CountRows(), CountUnits()))
+    measurement = type(plan.measurements[0])(relation, (key,), _bounds(5, 2, 5), (CountRows(), CountUnits()))
+    sources = Recording({("clinic", "visits"): row})
+    (tally,) = scan(type(plan)("people", (measurement,), plan.answer), sources, b"")
+    assert vectors_of(measurement, tally) == [[1, 0], [1, 0]]
+    assert sources.read == [["age", "sex"]]
+
+
+@MORE
+@given(UNITS, SELECTED | MEASUREMENTS)
+def test_rows_of_another_relation_are_measured_as_those_of_a_scan(units, measurement):
+    """A projection of a scan to its own columns is not streamed, and holds the same rows."""
+    source = measurement.relation.source if isinstance(measurement.relation, Filter) else measurement.relation
+    projected = Project(source, tuple((name, ColumnRef(name, kind)) for name, kind in source.columns))
+    if isinstance(measurement.relation, Filter):
+        projected = Filter(projected, measurement.relation.predicate)
+    other = type(measurement)(projected, measurement.keys, measurement.bounds, measurement.primitives)
+    plan = plan_of()
+    given_ = HeldSources({("clinic", "visits"): bucket_of(units)})
+    (found,) = scan(type(plan)("people", (other,), plan.answer), given_, b"")
+    assert same(found, measure_bucket(measurement, bucket_of(units)))
+
+
+def test_one_row_a_unit_after_an_aggregate_for_each():
+    counted = PerUnit(VISITS, (), (("n", UnitAggregate("count_rows", None, Type.INT)),))
+    key = GroupKey(ColumnRef("n", Type.INT), Type.INT, (1, 2, 3))
+    plan = plan_of()
+    measurement = type(plan.measurements[0])(counted, (key,), _bounds(1, 1, 1), (CountRows(),))
+    sources = HeldSources({("clinic", "visits"): bucket_of([[_row()] * 2, [_row()], [_row()] * 2])})
+    (tally,) = scan(type(plan)("people", (measurement,), plan.answer), sources, b"")
+    assert vectors_of(measurement, tally) == [[1, 2, 0]]
+
+
+@pytest.mark.parametrize("kind", [Type.FLOAT, Type.TIMESTAMP])
+def test_reals_and_moments_are_no_private_keys(kind):
+    key = GroupKey(ColumnRef("cost", kind), kind, None)
+    with pytest.raises(ValueError, match="private"):
+        measure_bucket(measurement_of(keys=(key,), primitives=(CountUnits(),)), bucket_of([]))
+
+
+def _row(sex="F", age=1):
+    return Row(sex, True, 0, "a", "a", age, 1.0, 1)
 
 
 def test_no_rows_gives_every_group_zero():
-    plan = plan_of(keys=("sex", "level"))
-    assert measure_bucket(plan, bucket_of([])).tolist() == [[0] * 9] * len(PRIMITIVES)
+    measurement = measurement_of(keys=("sex", "level"), primitives=(*PRIMITIVES, *WIDE_PRIMITIVES))
+    found = vectors_of(measurement, measure_bucket(measurement, bucket_of([])))
+    assert found == [[0] * 9 * width(primitive) for primitive in measurement.primitives]
 
 
 def test_plan_keys_in_another_order_than_the_file_and_missing_ones():
     bucket = Bucket(
         4, np.asarray([4], np.int64), {"sex": ColumnArray(np.asarray([0, 1, 2, -1], np.int32), None, ("F", "M", "x"))}
     )
-    plan = plan_of(primitives=(CountRows(),))
-    reordered = type(plan)(
-        plan.unit_space, plan.dataset, plan.table, plan.rows_max, None, (GroupKey("sex", Type.STRING, ("x", "new", "F")),),
-        plan.bounds, plan.primitives, plan.outputs,
-    )  # fmt: skip
-    assert measure_bucket(reordered, bucket).tolist() == [[1, 0, 1]]
+    key = GroupKey(ColumnRef("sex", Type.STRING), Type.STRING, ("x", "new", "F"))
+    measurement = measurement_of(keys=(key,), primitives=(CountRows(),))
+    assert vectors_of(measurement, measure_bucket(measurement, bucket)) == [[1, 0, 1]]
 
 
 def test_true_and_one_are_different_keys():
     bucket = Bucket(2, np.asarray([2], np.int64), {"k": ColumnArray(np.asarray([0, 1], np.int32), None, (False, True))})
-    plan = plan_of(primitives=(CountRows(),))
-    numbers = type(plan)(
-        plan.unit_space, plan.dataset, plan.table, plan.rows_max, None, (GroupKey("k", Type.INT, (0, 1)),),
-        plan.bounds, plan.primitives, plan.outputs,
-    )  # fmt: skip
-    assert measure_bucket(numbers, bucket).tolist() == [[0, 0]]
+    key = GroupKey(ColumnRef("k", Type.INT), Type.INT, (0, 1))
+    measurement = measurement_of(keys=(key,), primitives=(CountRows(),))
+    assert vectors_of(measurement, measure_bucket(measurement, bucket)) == [[0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "asked"),
+    [
+        (Type.DATE, ("2024-01-01", "2024-01-02"), ("2024-01-02", "1999-12-31")),
+        (Type.TIMESTAMP, ("2024-01-01T00:00:00Z", "2024-01-02"), ("2024-01-02T00:00:00+00:00", "1999-12-31")),
+    ],
+)
+def test_moments_among_keys_are_the_same_in_any_spelling(kind, stored, asked):
+    bucket = Bucket(3, np.asarray([3], np.int64), {"k": ColumnArray(np.asarray([1, 0, 1], np.int32), None, stored)})
+    measurement = measurement_of(keys=(GroupKey(ColumnRef("k", kind), kind, asked),), primitives=(CountRows(),))
+    assert vectors_of(measurement, measure_bucket(measurement, bucket)) == [[2, 0]]
 
 
 @MORE
@@ -255,14 +351,28 @@ def test_a_negative_run_a_group_beyond_the_plan_and_summands_of_other_rows_are_r
         add(np.zeros(2, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int64))
 
 
-def test_groups_need_declared_keys():
-    undeclared = Bucket(1, np.asarray([1], np.int64), {"sex": ColumnArray(np.zeros(1, np.int64))})
-    with pytest.raises(TypeError):
-        measure_bucket(plan_of(keys=("sex",), primitives=(CountRows(),)), undeclared)
+def test_units_of_a_condition_count_once_in_each_group():
+    found = UnitsWhere(2)
+    groups = np.asarray([0, 1, 0, 1, 0, -1], np.int32)
+    owners = np.asarray([3, 3, 3, 4, 4, 5], np.int64)
+    found.add(groups, owners, np.asarray([True, False, True, True, False, True]))
+    assert found.units.tolist() == [1, 1]
+    with pytest.raises(ValueError):
+        found.add(groups, owners[1:], np.ones(6, np.bool_))
 
 
-def test_keys_of_the_tables_are_those_of_the_plans():
-    assert {key.column for key in KEYS.values()} <= set(bucket_of([]).columns)
+def test_runs_of_more_units_come_when_those_before_are_done():
+    bounding = Bounding(_bounds(9, 1, 9), 1)
+    owners = np.empty(2, np.int64)
+    bounding.begin(np.asarray([2, 0], np.int64))
+    with pytest.raises(ValueError):
+        bounding.begin(np.asarray([1], np.int64))
+    bounding.mark(np.zeros(2, np.int32), owners)
+    assert owners.tolist() == [0, 0]
+    bounding.begin(np.asarray([1, 1], np.int64))
+    bounding.mark(np.zeros(2, np.int32), owners)
+    assert owners.tolist() == [2, 3]
+    assert (bounding.rows.tolist(), bounding.units.tolist()) == ([4], [3])
 
 
 def _bounds(rows, groups, each):

@@ -12,6 +12,7 @@ import pytest
 from store_world import VISITS, World, csv_bytes, dataset, parquet_bytes, read_all, unit_runs, visits
 
 import workers.ingest
+import workers.table_load
 from sandbox.terms.dataset import Column, ColumnRole, Table, Type
 from sandbox.terms.order import LoadOrder
 from sandbox.terms.refusal import DescriptionInvalid, FileNotUsable
@@ -258,7 +259,7 @@ def test_a_fault_at_any_step_leaves_no_version(world, monkeypatch, step):
         def fail(*_):
             raise OSError("disk")
 
-        patch.setattr(workers.ingest, step, fail)
+        patch.setattr(workers.table_load if step == "write_sealed" else workers.ingest, step, fail)
         with pytest.raises(OSError, match="disk"):
             world.load_visits(visits(10))
     assert stored(world) == []
