@@ -44,11 +44,6 @@ def counted_bytes(measurement: Measurement) -> int:
     return total
 
 
-def counted_row_bytes(measurement: Measurement) -> int:
-    """The same for each row of `rows_max`, rounded up."""
-    return -(-counted_bytes(measurement) // max(1, measurement.rows_max))
-
-
 def _group_bytes(measurement: Measurement) -> int:
     each = GROUP_BYTES + GROUP_SUM_BYTES * len(measurement.primitives)
     for key in measurement.keys:
