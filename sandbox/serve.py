@@ -7,7 +7,6 @@ ends by itself when its pipe closes, so that killing the parent stops them too.
 """
 
 import ctypes
-import fcntl
 import json
 import os
 import secrets
@@ -26,11 +25,15 @@ from typing import IO
 
 import click
 
-from sandbox.adapters.home import HomePaths, create_home, open_control_keys, open_root, write_private
+from sandbox.adapters.home import HomePaths, create_home, open_control_keys, open_root
+from sandbox.adapters.home_lock import only_one
 from sandbox.adapters.no_dumps import forbid_dumps
+from sandbox.adapters.private_files import write_private
 from sandbox.adapters.process_tree import descendants, kill, reap
+from sandbox.adapters.root_opening import Opening
+from sandbox.custody import opening_options, read_passphrase
 from sandbox.proof.sealing import derive
-from sandbox.terms.refusal import EnclaveSealed, HomeNotUsable
+from sandbox.terms.refusal import EnclaveSealed
 
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "NUMBA_CACHE_DIR")
 """All that a plane inherits: LD_PRELOAD, PYTHONPATH, RAY_* and the like do not get through."""
@@ -96,10 +99,8 @@ def init_command(home: Path, name: str, passphrase_file: str | None) -> None:
 )
 @click.option("--allowed-host", multiple=True, help="A name under which the enclave is reached; loopback always is.")
 @click.option("--shared-network", is_flag=True, help="Do not put the engine into a private network namespace.")
-@click.option(
-    "--passphrase-file", type=click.Path(), default=None, help="Where the passphrase is; - is standard input."
-)
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
+@opening_options
 def serve_command(
     home: Path,
     host: str,
@@ -109,17 +110,16 @@ def serve_command(
     benchmark_without_clock: bool,
     allowed_host: tuple[str, ...],
     shared_network: bool,
-    passphrase_file: str | None,
     with_parent: bool,
+    opening: Opening,
 ) -> None:
     """Run the enclave in HOME until it is told to stop."""
     options = ServeOptions(
         home.resolve(), host, port, workers, tick_ms, not benchmark_without_clock, not shared_network, allowed_host
     )
-    passphrase = read_passphrase(passphrase_file, confirm=False)
     if with_parent:
         threading.Thread(target=_stop_with_parent, daemon=True).start()
-    raise SystemExit(serve(options, passphrase))
+    raise SystemExit(serve(options, opening))
 
 
 def _stop_with_parent() -> None:
@@ -130,42 +130,28 @@ def _stop_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def read_passphrase(source: str | None, *, confirm: bool) -> bytes:
-    """The passphrase from a file, standard input ("-"), or a prompt; a trailing newline is not part of it."""
-    if source == "-":
-        return sys.stdin.buffer.readline().rstrip(b"\r\n")
-    if source is not None:
-        try:
-            return Path(source).read_bytes().rstrip(b"\r\n")
-        except OSError:
-            raise click.UsageError(f"The passphrase file {source} cannot be read.") from None
-    if not sys.stdin.isatty():
-        raise click.UsageError("There is no terminal to ask for the passphrase; use --passphrase-file.")
-    text: str = click.prompt("Passphrase of the root key", hide_input=True, confirmation_prompt=confirm, err=True)
-    return text.encode()
-
-
-def serve(options: ServeOptions, passphrase: bytes) -> int:
+def serve(options: ServeOptions, opening: Opening) -> int:
     """Run both planes; returns the exit code.
 
     Raises:
         HomeNotUsable: there is no enclave here, or another process serves it.
-        PassphraseWrong, EnclaveSealed: a key does not open.
+        PassphraseWrong, RootNotOpened, TokenNotUsable, EnclaveSealed: a key does not open.
     """
-    root = open_root(options.home, passphrase)
+    root = open_root(options.home, opening)
     if not HomePaths(options.home).ledger.is_file():
         raise EnclaveSealed("The ledger is missing; only `sandbox init` makes one.")
-    with _only_one(options.home), _runtime(options.home) as runtime:
+    with only_one(options.home), _runtime(options.home) as runtime:
         forbid_dumps()
         ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, 1, 0, 0, 0)
-        return _Supervisor(options, root, runtime).run()
+        return _Supervisor(options, root, opening.kind, runtime).run()
 
 
 class _Supervisor:
     """The loop over the two planes. It holds the root key because a restarted engine needs its half again."""
 
-    def __init__(self, options: ServeOptions, root: bytes, runtime: Path) -> None:
+    def __init__(self, options: ServeOptions, root: bytes, opened: str, runtime: Path) -> None:
         self._options = options
+        self._opened = opened
         self._control_root = derive(root, "control")
         self._data_root = derive(root, "data")
         self._order_key = open_control_keys(options.home, self._control_root).order.verifier.text
@@ -234,6 +220,7 @@ class _Supervisor:
             "workers": self._options.workers,
             "tick_ms": self._options.tick_ms,
             "clock_on": self._options.clock_on,
+            "opened": self._opened,
             "allowed_hosts": list(self._options.allowed_hosts),
         }
         return _spawn("sandbox.wiring", bootstrap, relay=sys.stdout)
@@ -298,17 +285,6 @@ def _relay(source: IO[bytes] | None, target: IO[str] | None) -> None:
         if target is not None:
             target.write(line.decode("utf-8", "replace"))
             target.flush()
-
-
-@contextmanager
-def _only_one(home: Path) -> Iterator[None]:
-    """Hold the home's lock; the kernel drops it however the process ends."""
-    with os.fdopen(os.open(HomePaths(home).lock, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise HomeNotUsable("Another process serves this home.") from None
-        yield
 
 
 @contextmanager

@@ -51,6 +51,17 @@ def found_enclave(home: Path, control_root: bytes) -> str:
         ledger.close()
 
 
+def record_root_change(home: Path, control_root: bytes, facts: dict[str, Any]) -> None:
+    """Append the entry of a change of who can open the root; the enclave is stopped."""
+    public = read_public(home)
+    keys = open_control_keys(home, control_root)
+    ledger = _ledger(home, keys, public)
+    try:
+        ledger.append(Entry("root.changed", datetime.now(UTC), public["name"], facts))
+    finally:
+        ledger.close()
+
+
 def main() -> int:
     """Run the control plane until standard input closes."""
     forbid_dumps()
@@ -65,6 +76,7 @@ def main() -> int:
         int(bootstrap["tick_ms"]),
         bool(bootstrap["clock_on"]),
         workers=int(bootstrap["workers"]),
+        opened=str(bootstrap["opened"]),
     )
     try:
         ledger = _ledger(home, keys, public)
@@ -159,6 +171,7 @@ class _State:
             "clock": {"tick_ms": settings.tick_ms, "on": settings.clock_on},
             "network": status.network,
             "bundle": self._enclave.bundle,
+            "opened": settings.opened,
         }
         kind = "engine.restarted" if self._begun else "enclave.started"
         self._enclave.ledger.append(Entry(kind, self._enclave.clock.now(), settings.name, facts))

@@ -1,7 +1,7 @@
 """The enclave's home directory: where its keys, its ledger and its store live, and how they are first made.
 
 HOME/public.json          name, origin and public keys: nothing secret
-HOME/keys/root.json       the root key, locked by a passphrase (Argon2id)
+HOME/keys/root.json       the root key, sealed for each lock that opens it: passphrase, shares, hardware token
 HOME/keys/control/*.key   keys of the control plane, sealed by a key derived from the root
 HOME/keys/data/*.key      keys of the data plane (made and read there only)
 HOME/ledger.sqlite        accounts and audit log
@@ -11,14 +11,17 @@ HOME/lock                 one enclave a home
 """
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.proof.sealing import derive, lock, seal, unlock, unseal
+from sandbox.adapters.private_files import sync_folder, write_private
+from sandbox.adapters.root_file import PASSPHRASE_LEAST, RootFile, passphrase_lock
+from sandbox.adapters.root_opening import Opening, open_with
+from sandbox.adapters.root_rotation import finish_rotation
+from sandbox.proof.sealing import derive, seal, unseal
 from sandbox.proof.signing import SigningKey, check_name, new_seed
-from sandbox.terms.refusal import EnclaveSealed, HomeNotUsable, PassphraseWrong, ProofFailed
+from sandbox.terms.refusal import EnclaveSealed, HomeNotUsable, ProofFailed
 
 FORMAT = "sandbox/home/v1"
 _CONTROL_KEYS = ("log", "order", "release", "state", "tag")
@@ -46,12 +49,16 @@ class HomePaths:
         return self.root / "public.json"
 
     @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    @property
     def root_key(self) -> Path:
-        return self.root / "keys" / "root.json"
+        return self.keys / "root.json"
 
     @property
     def control_keys(self) -> Path:
-        return self.root / "keys" / "control"
+        return self.keys / "control"
 
     @property
     def ledger(self) -> Path:
@@ -83,13 +90,13 @@ def create_home(root: Path, name: str, passphrase: bytes) -> bytes:
         raise HomeNotUsable(f"This name cannot be the origin of a log: {wrong}.") from None
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise HomeNotUsable(f"{root} is not empty; an enclave's home is made in a new folder.")
-    if len(passphrase) < 12:
-        raise HomeNotUsable("The passphrase must have at least 12 characters.")
+    if len(passphrase) < PASSPHRASE_LEAST:
+        raise HomeNotUsable(f"The passphrase must have at least {PASSPHRASE_LEAST} characters.")
     paths = HomePaths(root)
     for folder in (root, paths.inbox, root / "store", root / "keys", paths.control_keys, root / "keys" / "data"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-    _sync(root.parent)
+    sync_folder(root.parent)
     root_key = secrets.token_bytes(32)
     control = derive(root_key, "control")
     seeds = {key: new_seed() for key in _CONTROL_KEYS}
@@ -105,31 +112,36 @@ def create_home(root: Path, name: str, passphrase: bytes) -> bytes:
     }
     write_private(paths.public, json.dumps(public, indent=2).encode() + b"\n")
     # The root goes last: a home without it was never finished and holds nothing.
-    write_private(paths.root_key, json.dumps(lock(root_key, passphrase), indent=2).encode() + b"\n")
+    write_private(paths.root_key, RootFile((passphrase_lock(root_key, "passphrase", passphrase),)).to_bytes())
     return root_key
 
 
-def open_root(root: Path, passphrase: bytes) -> bytes:
+def open_root(root: Path, opening: Opening) -> bytes:
     """The root key of a home.
 
     Raises:
         HomeNotUsable: there is no enclave here, or others than its owner may open the folder.
-        PassphraseWrong: the passphrase is wrong or the key file was changed.
+        PassphraseWrong, RootNotOpened, TokenNotUsable: it does not open so.
         EnclaveSealed: the key file is not readable.
     """
-    path = HomePaths(root).root_key
+    return open_with(read_root_file(root), opening)
+
+
+def read_root_file(root: Path) -> RootFile:
+    """The locks of a home's root key; a rotation that was cut short is finished first.
+
+    Raises:
+        HomeNotUsable, EnclaveSealed: as for `open_root`.
+    """
+    paths = HomePaths(root)
+    finish_rotation(paths.keys)
     try:
-        document = json.loads(path.read_bytes())
+        found = RootFile.read(paths.root_key)
     except FileNotFoundError:
         raise HomeNotUsable(f"{root} holds no enclave; `sandbox init` makes one.") from None
-    except ValueError:
-        raise EnclaveSealed("The root key file is not readable.") from None
     if root.stat().st_mode & 0o077:
         raise HomeNotUsable(f"Others can open {root}, where keys, ledger and a steward's files lie; chmod 700 it.")
-    try:
-        return unlock(document, passphrase)
-    except ProofFailed:
-        raise PassphraseWrong from None
+    return found
 
 
 def open_control_keys(root: Path, control_root: bytes) -> ControlKeys:
@@ -166,30 +178,6 @@ def read_public(root: Path) -> dict[str, str]:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise EnclaveSealed("public.json is not of this version's format.")
     return {str(key): str(value) for key, value in document.items()}
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a 0600 file so that a crash leaves either nothing or all of it."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Make names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _control_keys(seeds: dict[str, bytes], name: str) -> ControlKeys:

@@ -98,6 +98,7 @@ class Books:
             "enclave.created": self._people.created,
             "enclave.started": self._started,
             "engine.restarted": self._started,
+            "root.changed": self._counted,
             "person.enrolled": self._people.enrolled,
             "keys.registered": self._people.keys_registered,
             "dataset.registered": self._accounts.registered,

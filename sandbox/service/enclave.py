@@ -25,7 +25,7 @@ class Settings:
     `origin` names the log, `log_key` is its verifier key (vkey text). `clock_on` False is for benchmarks only; every
     certificate shows it. At most `max_running` queries are unsettled at a time, `max_running_per_person` for one person,
     and at most `max_loads` loads run: loads take hours, and must leave engine and threads to queries. The engine has
-    `workers` scanning processes, each of which may take `worker_memory` bytes.
+    `workers` scanning processes, each of which may take `worker_memory` bytes. `opened` is the kind of lock that opened the root key.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Settings:
     max_loads: int = 2
     workers: int = 2
     worker_memory: int = 8 * 2**30
+    opened: str = "passphrase"
 
     def __post_init__(self) -> None:
         limits = (self.max_running, self.max_running_per_person, self.max_loads, self.workers, self.worker_memory)

@@ -204,6 +204,24 @@ class PassphraseWrong(NotWellFormed):
     advice_zh = "请检查口令。若口令无误，则密钥文件已被改动，请告知安全员。"
 
 
+class RootNotOpened(NotWellFormed):
+    code = "root-not-opened"
+    exit_code = 4
+    title = "The enclave's root key was not opened."
+    title_zh = "飞地的根密钥未能打开。"
+    advice = "Bring the shares or the token of a lock that this enclave has: `sandbox root list` names them."
+    advice_zh = "请提供此飞地所设锁的份额或硬件令牌：`sandbox root list` 可列出各锁。"
+
+
+class TokenNotUsable(NotWellFormed):
+    code = "token-not-usable"
+    exit_code = 4
+    title = "The hardware token cannot be used."
+    title_zh = "无法使用硬件令牌。"
+    advice = "Check the path of the PKCS#11 library, the token's label and the PIN."
+    advice_zh = "请检查 PKCS#11 库的路径、令牌标签和 PIN。"
+
+
 # -- who may -----------------------------------------------------------------------------------------------------------
 
 

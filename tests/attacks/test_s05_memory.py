@@ -34,8 +34,8 @@ from types import SimpleNamespace
 import sandbox.serve as plane
 plane.open_root, plane._Supervisor = lambda *_: bytes(32), look
 plane.HomePaths = lambda _: SimpleNamespace(ledger=Path(sys.executable))
-plane._only_one = plane._runtime = nullcontext
-plane.serve(plane.ServeOptions(Path("/nowhere")), b"")
+plane.only_one = plane._runtime = nullcontext
+plane.serve(plane.ServeOptions(Path("/nowhere")), SimpleNamespace(kind="passphrase"))
 """
 NOWHERE = {"home": "/nowhere", "runtime": "/nowhere"}
 ENGINE = {"data_root": "00" * 32, "order_key": "k", "workers": 1, "threads": 1, "private_network": False}

@@ -20,9 +20,10 @@ import pytest
 from ledger_tampering import past_all_rules
 
 from sandbox.adapters.home import HomePaths, create_home, open_control_keys, open_root
+from sandbox.adapters.home_lock import only_one
+from sandbox.adapters.root_opening import WithPassphrase
 from sandbox.client.connection import Connection
 from sandbox.proof.sealing import derive
-from sandbox.serve import _only_one
 from sandbox.terms.refusal import EnclaveSealed, HomeNotUsable, PassphraseWrong
 from sandbox.testing import Enclave
 from sandbox.wiring import found_enclave
@@ -67,9 +68,9 @@ def test_nothing_of_a_running_enclave_is_open_to_others(enclave: Enclave, tmp_pa
 def test_a_home_that_others_can_open_is_not_served(home: tuple[Path, bytes], mode: int) -> None:
     home[0].chmod(mode)
     with pytest.raises(HomeNotUsable):
-        open_root(home[0], PASSPHRASE)
+        open_root(home[0], WithPassphrase(PASSPHRASE))
     home[0].chmod(0o700)
-    assert derive(open_root(home[0], PASSPHRASE), "control") == home[1]  # the control
+    assert derive(open_root(home[0], WithPassphrase(PASSPHRASE)), "control") == home[1]  # the control
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -128,14 +129,21 @@ def test_another_public_file_is_refused(home: tuple[Path, bytes], field: str) ->
 )
 def test_no_other_passphrase_opens(home: tuple[Path, bytes], passphrase: bytes) -> None:
     with pytest.raises(PassphraseWrong):
-        open_root(home[0], passphrase)
-    assert open_root(home[0], PASSPHRASE)
+        open_root(home[0], WithPassphrase(passphrase))
+    assert open_root(home[0], WithPassphrase(PASSPHRASE))
 
 
 @contextmanager
 def control_plane(home: Path, root: bytes, runtime: Path) -> Iterator[str]:
     """The control plane's process on a home, as `sandbox serve` starts it; there is no engine, so it is never ready."""
-    told = {"home": str(home), "runtime": str(runtime), "control_root": root.hex(), "tick_ms": 50, "clock_on": True}
+    told = {
+        "home": str(home),
+        "runtime": str(runtime),
+        "control_root": root.hex(),
+        "tick_ms": 50,
+        "clock_on": True,
+        "opened": "passphrase",
+    }
     told |= {"workers": 1, "host": "127.0.0.1", "port": 0, "allowed_hosts": []}
     with subprocess.Popen(
         [sys.executable, "-I", "-m", "sandbox.wiring"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -169,7 +177,7 @@ def test_an_enclave_whose_ledger_was_touched_starts_sealed(home: tuple[Path, byt
 def test_one_home_has_one_enclave(enclave: Enclave, home: tuple[Path, bytes]) -> None:
     """S20: two on one folder would spend a budget twice. A copy elsewhere is not noticed without witnesses: the page of
     known weaknesses says so."""
-    with pytest.raises(HomeNotUsable), _only_one(enclave.home):
+    with pytest.raises(HomeNotUsable), only_one(enclave.home):
         pass
-    with _only_one(home[0]):  # the control
+    with only_one(home[0]):  # the control
         pass

@@ -26,6 +26,12 @@ _PLACES = {
     "audit": (f"{_HERE}.audit", "audit", "The log: search, show, export, verify offline, prove.", ""),
     "init": ("sandbox.serve", "init_command", "Make the home of a new enclave.", "enclave"),
     "serve": ("sandbox.serve", "serve_command", "Run an enclave.", "enclave"),
+    "root": (
+        "sandbox.custody",
+        "root_command",
+        "Who can open an enclave's root key: list, add, remove, rotate.",
+        "enclave",
+    ),
     "demo": ("sandbox.demo", "demo_command", "Show the whole line on real data, in a minute.", "demo"),
 }
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from sandbox.adapters.home import HomePaths, create_home
+from sandbox.adapters.root_opening import WithPassphrase
 from sandbox.serve import ServeOptions, _runtime, serve
 from sandbox.terms.refusal import EnclaveSealed
 
@@ -67,5 +68,5 @@ def test_a_home_whose_ledger_is_gone_does_not_start_with_an_empty_one(tmp_path: 
     create_home(home, "test.enclave", PASSPHRASE)
     before = set(home.iterdir())
     with pytest.raises(EnclaveSealed, match="ledger"):
-        serve(ServeOptions(home), PASSPHRASE)
+        serve(ServeOptions(home), WithPassphrase(PASSPHRASE))
     assert set(home.iterdir()) == before
