@@ -66,6 +66,16 @@ def refusal_for(
     return kind(policy=policy)
 
 
+def of_dataset(refusal: Refusal, dataset: str) -> Refusal:
+    """The refusal of what a question over several datasets reads of one of them, which it names. What is not about data, or
+    is as for what does not exist, stays as it is."""
+    if isinstance(refusal, NotFound | RoleNotPermitted) or refusal.facts.get("policy") == "frozen-person":
+        return refusal
+    named = type(refusal)(f"For the dataset {dataset}: {refusal.detail}", dataset=dataset)
+    named.facts |= refusal.facts
+    return named
+
+
 def _missing(request: AccessRequest, item: Bearing) -> list[str]:
     asked = {*request.tables, *request.columns, *(aggregate.value for aggregate in request.aggregates)}
     return sorted(asked - {*item.tables, *item.columns, *item.aggregates})

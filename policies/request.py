@@ -16,7 +16,8 @@ class AccessRequest:
     what for. `stewards` are the steward fields of the descriptions concerned. `author` is whose thing it is: who asked for
     the grant, asked the query under review, or asked for the lift of a freeze first; for queries, releases, accounts and
     grants to look at, whose they are. `frozen_datasets` may name more than `datasets`; only those in both count.
-    `at` is aware, in UTC.
+    `together` are all datasets of the question where `datasets` is only the part of it that one grant is asked about
+    (policies/coverage.py). `at` is aware, in UTC.
     """
 
     person: Person
@@ -31,6 +32,7 @@ class AccessRequest:
     author: Person | None = None
     frozen_person: bool = False
     frozen_datasets: tuple[str, ...] = ()
+    together: tuple[str, ...] = ()
 
     @property
     def needs_grant(self) -> bool:

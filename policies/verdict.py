@@ -122,6 +122,7 @@ def _context(request: AccessRequest) -> str:
     context: dict[str, Any] = {
         "at": _microseconds(request.at),
         "datasets": request.datasets,
+        "together": request.together or request.datasets,
         "tables": request.tables,
         "columns": request.columns,
         "aggregates": request.aggregates,

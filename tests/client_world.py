@@ -218,6 +218,7 @@ class World:
             "data_version": 1,
             "manifest": MANIFEST,
             "also": [],
+            "also_under": [],
             "loss": LOSS,
             "key": submission.key,
             "text_tag": TAG,
@@ -592,7 +593,10 @@ def submit(world: World, request: Request) -> Any:
             world.reserve("q_first", submission, body["signature"])
             world.let_out("q_first", *world.commit("q_first", held=False), [])
         reserved = world.facts_of(world.place_of("q_first"))[1]
-        same = {name: reserved[name] for name in ("dataset", "data_version", "manifest", "also", "plan_tag", "grant")}
+        same = {
+            name: reserved[name]
+            for name in ("dataset", "data_version", "manifest", "also", "also_under", "plan_tag", "grant")
+        }
         facts = same | {"query": query, "of": "q_first", "person": request.person, "key": body["key"]}
         index = world.append("query.reused", facts)
     else:

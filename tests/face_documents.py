@@ -36,6 +36,7 @@ STATED = {
     "data_version": 1,
     "manifest": "ab" * 32,
     "also": [],
+    "also_under": [],
 }
 
 # One person of each role, called like it, and a second officer and reviewer: reviewers are of another organisation.

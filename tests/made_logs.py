@@ -214,6 +214,7 @@ class MadeLog:
             "data_version": 1,
             "manifest": DIGEST,
             "also": [],
+            "also_under": [],
             "plan_tag": DIGEST,
             "text_tag": DIGEST,
             "sealed": "AAAA",

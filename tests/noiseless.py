@@ -18,7 +18,7 @@ from workers.finish import finish
 from workers.ingest import load_dataset
 from workers.keyring import DataKeys
 from workers.manifest import OpenVersion, open_version
-from workers.measure import bucket_sources
+from workers.measure import bucket_sources, listed_lines
 from workers.noise import Mechanism
 from workers.noisy_lines import noisy_table
 from workers.scan import scan
@@ -89,7 +89,7 @@ class NoiselessEngine:
         selected = any(measurement.selected for measurement in plan.measurements)
         spec = measurement_spec(plan, Mode.ZCDP, _UNITS, _DELTA if selected else 0)
         check_spec(plan, spec)
-        return Answer.from_json(finish("noiseless", plan, spec, tables).to_json())
+        return Answer.from_json(finish("noiseless", plan, spec, tables, listed_lines(plan, used)).to_json())
 
 
 def _exact(vector: object) -> object:

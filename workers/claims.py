@@ -8,6 +8,7 @@ Bounds of values need no check: a plan clamps to its own, whatever is stored.
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from sandbox.plan.answers import Listed, listed_tables
 from sandbox.plan.expressions import children
 from sandbox.plan.measurement import Measurement
 from sandbox.plan.nodes import ColumnRef, Expression
@@ -57,6 +58,8 @@ def check_claims(plan: Plan, manifests: Iterable[Manifest]) -> int:
     _require(len({manifest.buckets for manifest in private}) == 1)
     for measurement in plan.measurements:
         _check_measurement(measurement, found)
+    for listed in listed_tables(plan.answer):
+        _check_listed(listed, found)
     return private[0].buckets
 
 
@@ -77,6 +80,15 @@ def _check_measurement(measurement: Measurement, manifests: Mapping[str, Manifes
         stored = None if origin is None else _stored(tables[origin[0]], origin[1])
         if stored is not None and stored.keys:
             _require(key.values is None or _exact(key.values) == _exact(stored.keys))
+
+
+def _check_listed(listed: Listed, manifests: Mapping[str, Manifest]) -> None:
+    """Rows that become lines are those of public tables."""
+    _require(is_public(listed.relation))
+    for scan in scans_of(listed.relation):
+        _check_scan(scan, _table(scan, manifests[scan.dataset]))
+    _check_nodes(listed.relation)
+    _check_references((column.operand for column in listed.columns), listed.relation)
 
 
 def _table(scan: Scan, manifest: Manifest) -> ManifestTable:

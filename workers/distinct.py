@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from workers.contribute import Groups, Integers, roomier
 from workers.frozen import frozen
-from workers.word_table import WordTable, place_of
+from workers.word_table import WordTable, triple_place
 
 
 class DistinctPairs:
@@ -72,7 +72,7 @@ def _add(
         if owners[row] != unit:
             unit = owners[row]
             brought = 0
-        at = place_of(group, high[row], low[row], places, words, secret)
+        at = triple_place(group, high[row], low[row], places, words, secret)
         number = places[at]
         if (number >= 0 and last[number] == unit) or brought == most:
             continue

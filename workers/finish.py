@@ -4,13 +4,14 @@ Measured columns are computed here; the tables above them by `sandbox.plan.finis
 measured keeps its noisy integers, also when lines were dropped, sorted or joined; any other is shown as computed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from sandbox.plan.answers import (
     CountOutput,
     KeyOutput,
+    Listed,
     MeanOutput,
     Measured,
     MeasuredColumn,
@@ -42,8 +43,14 @@ from workers.quantiles import Ranks, quantile, ranks
 from workers.spreads import NoisySums, spread
 
 
-def finish(order: str, plan: Plan, spec: MeasurementSpec, noisy: Sequence[NoisyTable]) -> Answer:
-    """The answer to `order`, from one noisy table for each measurement of the plan.
+def finish(
+    order: str,
+    plan: Plan,
+    spec: MeasurementSpec,
+    noisy: Sequence[NoisyTable],
+    listed: Mapping[Listed, Lines] | None = None,
+) -> Answer:
+    """The answer to `order`, from one noisy table for each measurement of the plan, and the lines of its public rows.
 
     Raises:
         ValueError: the tables or the specification are not those of the plan.
@@ -52,7 +59,7 @@ def finish(order: str, plan: Plan, spec: MeasurementSpec, noisy: Sequence[NoisyT
         raise ValueError("the noisy tables do not fit the plan")
     for measurement, table in zip(plan.measurements, noisy, strict=True):
         _check(measurement, table)
-    finishing = _Finishing(plan, spec, tuple(noisy))
+    finishing = _Finishing(plan, spec, tuple(noisy), listed or {})
     lines = interpret(plan.answer, finishing.read)
     origins = lineage(plan)
     return Answer(
@@ -83,15 +90,24 @@ class _Finishing:
     plan: Plan
     spec: MeasurementSpec
     noisy: tuple[NoisyTable, ...]
+    listed: Mapping[Listed, Lines]
 
-    def read(self, table: Measured) -> Lines:
-        """All lines of a measured table."""
+    def read(self, table: Measured | Listed) -> Lines:
+        """All lines of a measured table, or of public rows."""
+        if isinstance(table, Listed):
+            return self._public(table)
         number = table.measurement
         places = range(len(self.noisy[number].lines))
         trees = {output.tree: self._ranks(number, output.tree) for output in _quantiles(table)}
         cells = [self._cells(output, number, places, trees) for output in table.columns]
         rows = tuple(zip(*cells, strict=True)) if cells else ((),) * len(places)
         return Lines(tuple(output.name for output in table.columns), rows, tuple((place,) for place in places))
+
+    def _public(self, table: Listed) -> Lines:
+        found = self.listed.get(table)
+        if found is None or found.columns != tuple(column.name for column in table.columns):
+            raise ValueError("the public lines are not those of the plan")
+        return found
 
     def column(self, name: str, kind: Type, origin: Lineage, lines: Lines, cells: list[Cell]) -> AnswerColumn:
         """One column of the answer."""

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.plan.answers import Listed, listed_tables
 from sandbox.plan.canonical import read_plan
+from sandbox.plan.finishing import Lines
 from sandbox.plan.query import Plan
+from sandbox.plan.relations import scans_of
 from sandbox.privacy.measurement import MeasurementSpec
 from sandbox.privacy.mechanism import check_spec
 from sandbox.terms.answer import Answer
@@ -16,6 +19,7 @@ from workers.fleet import Fleet
 from workers.keyring import DataKeys
 from workers.manifest import OpenVersion, open_version
 from workers.noisy_lines import noisy_table
+from workers.public_lines import public_lines
 from workers.relations.sources import PUBLIC_BUCKET, BucketSources
 from workers.tally import Shape
 
@@ -44,6 +48,7 @@ class Measurer:
         versions = self._versions(order)
         buckets = check_claims(plan, [version.manifest for version in versions.values()])
         keys = {bucket: bucket_sources(plan, versions, bucket).to_json() for bucket in range(buckets)}
+        listed = listed_lines(plan, versions)
         shapes = [Shape.of(measurement) for measurement in plan.measurements]
         patience_s = max(order.deadline_ms / 1000, PATIENCE_S)
         exact = self.fleet.measure(order.id, order.plan, keys, shapes, patience_s)
@@ -51,7 +56,7 @@ class Measurer:
             noisy_table(measurement, drawn, tally)
             for measurement, drawn, tally in zip(plan.measurements, mechanisms, exact, strict=True)
         )
-        return finish(order.id, plan, spec, noisy)
+        return finish(order.id, plan, spec, noisy, listed)
 
     def _versions(self, order: MeasureOrder) -> dict[str, OpenVersion]:
         """The versions that the order names, by dataset."""
@@ -65,7 +70,7 @@ class Measurer:
 
 
 def bucket_sources(plan: Plan, versions: dict[str, OpenVersion], bucket: int) -> BucketSources:
-    """All that a worker needs to read one bucket of every table that the plan scans.
+    """All that a worker needs to read one bucket of every table that the plan's measurements scan.
 
     Raises:
         StoreRefused: a table or key is not there.
@@ -76,6 +81,27 @@ def bucket_sources(plan: Plan, versions: dict[str, OpenVersion], bucket: int) ->
             (scan.dataset, scan.table): versions[scan.dataset].bucket_key(
                 scan.table, PUBLIC_BUCKET if scan.public else bucket
             )
-            for scan in plan.scans
+            for scan in plan.measured_scans
         },
     )
+
+
+def listed_lines(plan: Plan, versions: dict[str, OpenVersion]) -> dict[Listed, Lines]:
+    """The lines of all public rows that stand beside the plan's answers.
+
+    Raises:
+        StoreRefused: a table or file is not what it should be.
+    """
+    return {
+        table: public_lines(
+            table,
+            BucketSources(
+                PUBLIC_BUCKET,
+                {
+                    (scan.dataset, scan.table): versions[scan.dataset].bucket_key(scan.table, PUBLIC_BUCKET)
+                    for scan in scans_of(table.relation)
+                },
+            ),
+        )
+        for table in listed_tables(plan.answer)
+    }

@@ -99,10 +99,15 @@ def _leaves(values: Any, edges: Any, low: Any, step: Any, out: Any) -> None:  # 
         value = values[row]
         steps = (np.float64(value) - low) / step
         leaf = np.int64(min(max(steps, 0.0), np.float64(last))) if not np.isnan(steps) else 0
-        while leaf > 0 and value < edges[leaf - 1]:
-            leaf -= 1
-        while leaf < last and value >= edges[leaf]:
-            leaf += 1
+        if (leaf > 0 and value < edges[leaf - 1]) or (leaf < last and value >= edges[leaf]):
+            # By halves, not leaf by leaf: a guess may be off by thousands where doubles are as coarse as the range.
+            leaf, above = np.int64(0), last
+            while leaf < above:
+                middle = (leaf + above) // 2
+                if value >= edges[middle]:
+                    leaf = middle + 1
+                else:
+                    above = middle
         out[row] = leaf
 
 

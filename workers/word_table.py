@@ -1,10 +1,9 @@
 """Triples of 64-bit words get numbers 0, 1, … in the order in which they first come: an exact hash table, compiled.
 
 Numbers follow from the rows' order alone; the secret that mixes words into places only keeps anybody from choosing rows
-that all meet in one place.
+that all meet in one place (`workers.mixing`).
 """
 
-import secrets
 from typing import Any
 
 import numba
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.frozen import frozen
+from workers.mixing import drawn, stirred
 
 Integers = NDArray[np.int64]
 
@@ -30,7 +30,7 @@ class WordTable:
         self.count = 0
         self._words = np.zeros((3, _FIRST), np.int64)
         self._places = np.full(2 * _FIRST, -1, np.int64)
-        self._secret = np.uint64(secrets.randbits(64))
+        self._secret = drawn()
 
     @property
     def words(self) -> Integers:
@@ -64,19 +64,16 @@ class WordTable:
 
     @property
     def parts(self) -> tuple[Any, Any, Any]:
-        """Places, words and secret, for compiled passes that call `place_of`; they add to `count` themselves."""
+        """Places, words and secret, for compiled passes that call `triple_place`; they add to `count` themselves."""
         return self._places, self._words, self._secret
 
 
 @numba.njit(nogil=True, cache=True)
-def place_of(
+def triple_place(
     first: Any, second: Any, third: Any, places: Any, words: Any, secret: Any
 ) -> Any:  # pragma: no cover - compiled
     """The place of a triple, or the empty one where it belongs."""
-    mixed = np.uint64(first) * np.uint64(0x9E3779B97F4A7C15) ^ secret
-    mixed = (mixed ^ (mixed >> np.uint64(31)) ^ np.uint64(second)) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(29)) ^ np.uint64(third)) * np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(32)
+    mixed = stirred(stirred(stirred(secret, np.uint64(first)), np.uint64(second)), np.uint64(third))
     last = np.uint64(places.size - 1)
     at = np.int64(mixed & last)
     while places[at] >= 0:
@@ -91,7 +88,7 @@ def place_of(
 def fill(places: Any, words: Any, count: Any, secret: Any) -> None:  # pragma: no cover - compiled
     """Put the first `count` triples into places that are all empty."""
     for number in range(count):
-        places[place_of(words[0, number], words[1, number], words[2, number], places, words, secret)] = number
+        places[triple_place(words[0, number], words[1, number], words[2, number], places, words, secret)] = number
 
 
 @numba.njit(nogil=True, cache=True)
@@ -102,7 +99,7 @@ def _number(
         if first[row] < 0:
             out[row] = -1
             continue
-        at = place_of(first[row], second[row], third[row], places, words, secret)
+        at = triple_place(first[row], second[row], third[row], places, words, secret)
         if places[at] < 0:
             places[at] = count
             words[0, count], words[1, count], words[2, count] = first[row], second[row], third[row]

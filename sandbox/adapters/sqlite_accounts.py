@@ -84,7 +84,7 @@ def owners_of(connection: sqlite3.Connection, reservation: Reservation) -> list[
     return [
         ("space", reservation.space),
         *(("dataset", name) for name in (reservation.dataset, *further)),
-        ("grant", reservation.grant),
+        *(("grant", under.grant) for under in reservation.grants),
         ("analyst", reservation.person),
     ]
 

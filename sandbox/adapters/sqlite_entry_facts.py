@@ -11,7 +11,8 @@ from typing import Any
 
 from sandbox.adapters.entry_facts import OUTCOMES, VERDICTS, EntryFacts, as_read, derive
 from sandbox.proof.entry import read_time, time_text
-from sandbox.service.ports import Entry, EntryFilter, FoundEntry
+from sandbox.service.found_entries import EntryFilter, FoundEntry
+from sandbox.service.ports import Entry
 
 _ANY_REFUSAL = "refused"
 _NO_REFUSAL = ", ".join(f"'{word}'" for word in (*VERDICTS, *OUTCOMES.values()))

@@ -19,7 +19,8 @@ _REMEMBERED = 50_000
 
 _STANDINGS = """
 SELECT id,
-    coalesce((SELECT max(use) FROM queries WHERE grant_id = grants.id), 0) AS used,
+    max(coalesce((SELECT max(use) FROM queries WHERE grant_id = grants.id), 0),
+        coalesce((SELECT max(use) FROM also_under WHERE grant_id = grants.id), 0)) AS used,
     EXISTS (SELECT 1 FROM revocations WHERE grant_id = grants.id) AS revoked,
     EXISTS (SELECT 1 FROM frozen WHERE subject = 'grant' AND name = grants.id) AS frozen
 FROM grants
@@ -110,8 +111,12 @@ def is_revoked(connection: sqlite3.Connection, grant: str) -> bool:
 
 
 def used(connection: sqlite3.Connection, grant: str) -> int:
-    """How many queries are recorded under a grant, reused ones too."""
-    row = connection.execute("SELECT coalesce(max(use), 0) FROM queries WHERE grant_id = ?", (grant,)).fetchone()
+    """How many queries are recorded under a grant, alone or with others, reused ones too."""
+    row = connection.execute(
+        "SELECT max(coalesce((SELECT max(use) FROM queries WHERE grant_id = ?1), 0),"
+        " coalesce((SELECT max(use) FROM also_under WHERE grant_id = ?1), 0))",
+        (grant,),
+    ).fetchone()
     return int(row[0])
 
 

@@ -7,6 +7,7 @@ knows (`sealed`, `of`, which accounts are new), are written into the entry here:
 
 import sqlite3
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from sandbox.adapters.sqlite_grants import Grants
 from sandbox.adapters.sqlite_log import LogWriter
 from sandbox.adapters.sqlite_queries import Queries
 from sandbox.adapters.sqlite_registers import LedgerRegisters, expect
-from sandbox.adapters.sqlite_standing import check_use, check_version
+from sandbox.adapters.sqlite_standing import check_uses, check_version
 from sandbox.adapters.sqlite_voting import check_vote
 from sandbox.proof.checkpoint import open_checkpoint
 from sandbox.proof.signing import SigningKey, VerifyingKey
@@ -111,10 +112,10 @@ class SqliteLedger(LedgerRegisters):
             earlier = self._earlier(connection, reservation)
             if earlier is not None:
                 return earlier, sqlite_log.receipt(connection, earlier.entry)
-            use = check_use(connection, self._grants, reservation)
+            uses = check_uses(connection, self._grants, reservation)
             check_version(connection, reservation.dataset, entry.facts)
             sqlite_accounts.check_room(connection, reservation)
-            return self._record(connection, reservation, use, entry, None)
+            return self._record(connection, reservation, uses, entry, None)
 
     def reuse(self, reservation: Reservation, entry: Entry) -> tuple[QueryRecord, Receipt] | None:
         expect(entry, stated_facts.QUERY_REUSED)
@@ -122,9 +123,9 @@ class SqliteLedger(LedgerRegisters):
             earlier = self._earlier(connection, reservation)
             if earlier is not None:
                 return earlier, sqlite_log.receipt(connection, earlier.entry)
-            use = check_use(connection, self._grants, reservation)
+            uses = check_uses(connection, self._grants, reservation)
             first = self._queries.committed(connection, reservation)
-            return self._record(connection, reservation, use, entry, first) if first is not None else None
+            return self._record(connection, reservation, uses, entry, first) if first is not None else None
 
     def commit(self, order: str, answer: dict[str, Any], review: ReviewOpening, entry: Entry) -> Receipt:
         expect(entry, stated_facts.QUERY_COMMITTED)
@@ -139,12 +140,17 @@ class SqliteLedger(LedgerRegisters):
         return self._queries.earlier(connection, asked.person, asked.idempotency_key, asked.body_digest)
 
     def _record(
-        self, connection: sqlite3.Connection, reservation: Reservation, use: int, entry: Entry, reused_of: str | None
+        self,
+        connection: sqlite3.Connection,
+        reservation: Reservation,
+        uses: Sequence[int],
+        entry: Entry,
+        reused_of: str | None,
     ) -> tuple[QueryRecord, Receipt]:
         sealed = self._queries.sealed_request(reservation)
         facts = stated_facts.query_facts(reservation, reused_of) | {"sealed": b64encode(sealed).decode()}
         index = self._log.append(connection, entry, facts)
-        self._queries.add(connection, reservation, use, sealed, index, reused_of)
+        self._queries.add(connection, reservation, uses, sealed, index, reused_of)
         record = self._queries.by_id(connection, reservation.query)
         assert record is not None, "the row was added a line above"
         return record, sqlite_log.receipt(connection, index)
@@ -170,10 +176,11 @@ class SqliteLedger(LedgerRegisters):
 
     def _check_duty(self, connection: sqlite3.Connection, query: str, review: ReviewOpening) -> None:
         """A grant may ask for more votes than the rules do: an answer that has fewer is not committed."""
-        grant = self._grants.grant(connection, self._queries.grant_of(connection, query))
-        assert grant is not None, "a query's grant stays"
-        if review.votes < _DUTY[grant.review]:
-            raise ValueError("the grant demands more votes than this review")
+        for name in self._queries.grants_of(connection, query):
+            grant = self._grants.grant(connection, name)
+            assert grant is not None, "a query's grants stay"
+            if review.votes < _DUTY[grant.review]:
+                raise ValueError("the grant demands more votes than this review")
 
     # -- reviews and releases ------------------------------------------------------------------------------------------
 
@@ -221,9 +228,10 @@ class SqliteLedger(LedgerRegisters):
                 raise ValueError("there is no release without an approving decision")
             if self._queries.key_of(connection, release.query) != release.key:
                 raise ValueError("a release is sealed to the keys that its query named")
-            if sqlite_grants.is_revoked(connection, review.grant):
-                raise GrantRevoked(f"The grant {review.grant} was revoked.", grant=review.grant)
-            sqlite_freezes.check_free(connection, person=review.author, grant=review.grant, datasets=review.datasets)
+            for name in review.grants:
+                if sqlite_grants.is_revoked(connection, name):
+                    raise GrantRevoked(f"The grant {name} was revoked.", grant=name)
+                sqlite_freezes.check_free(connection, person=review.author, grant=name, datasets=review.datasets)
             facts = stated_facts.release_facts(
                 release.order,
                 release.query,

@@ -20,7 +20,8 @@ from sandbox.terms.refusal import IdempotencyKeyReused
 
 _RECORDS = """
 SELECT queries.*, first.order_id AS answer_order, outcome, answer, settlements.entry AS settled_entry,
-    (SELECT group_concat(dataset, ' ') FROM also_read WHERE query = queries.id) AS further
+    (SELECT group_concat(dataset, ' ') FROM also_read WHERE query = queries.id) AS further,
+    (SELECT group_concat(grant_id, ' ') FROM also_under WHERE query = queries.id) AS also_under
 FROM queries
 JOIN queries AS first ON first.id = coalesce(queries.reused_of, queries.id)
 LEFT JOIN settlements ON settlements.order_id = first.order_id
@@ -72,16 +73,16 @@ class Queries:
         self,
         connection: sqlite3.Connection,
         asked: Reservation,
-        use: int,
+        uses: Sequence[int],
         sealed: bytes,
         index: int,
         reused_of: str | None,
     ) -> None:
-        """Store use number `use` of a grant. A trigger debits every account it touches; one that reuses an answer costs
-        nothing."""
+        """Store a query; `uses` are the numbers of the uses that it makes of its grants. A trigger debits every account it
+        touches; one that reuses an answer costs nothing."""
         covered: dict[str, str | int | bytes] = {
             "id": asked.query,
-            "use": use,
+            "use": uses[0],
             "mode": asked.loss.mode.value,
             "units": asked.loss.units if reused_of is None else 0,
             "delta": asked.loss.delta if reused_of is None else 0,
@@ -106,6 +107,11 @@ class Queries:
         }
         further = [(asked.query, source.dataset, source.version) for source in asked.also]
         connection.executemany("INSERT INTO also_read VALUES (?, ?, ?)", further)
+        also = [(asked.query, under.grant, use) for under, use in zip(asked.also_under, uses[1:], strict=True)]
+        connection.executemany(
+            "INSERT INTO also_under VALUES (?, ?, ?, ?)",
+            [(*cells, self._seal.mac("also_under", *cells)) for cells in also],
+        )
         names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
         connection.execute(f"INSERT INTO queries ({names}) VALUES ({marks})", row)  # noqa: S608 - names from above
 
@@ -152,9 +158,9 @@ class Queries:
             raise ValueError("no reservation of this order waits for settlement")
         return str(found[0])
 
-    def grant_of(self, connection: sqlite3.Connection, query: str) -> str:
-        """The id of the grant that a recorded query is under."""
-        return str(connection.execute("SELECT grant_id FROM queries WHERE id = ?", (query,)).fetchone()[0])
+    def grants_of(self, connection: sqlite3.Connection, query: str) -> list[str]:
+        """The ids of the grants that a recorded query is under."""
+        return [str(row[0]) for row in connection.execute("SELECT grant_id FROM asked_under WHERE query = ?", (query,))]
 
     def key_of(self, connection: sqlite3.Connection, query: str) -> str | None:
         """The id of the keys that a query named."""
@@ -185,6 +191,7 @@ class Queries:
             row["settled_entry"],
             self._open(answer, row["answer_order"]) if answer is not None else None,
             tuple(sorted((row["further"] or "").split())),
+            tuple(sorted((row["also_under"] or "").split())),
         )
 
     def check_row(self, row: sqlite3.Row) -> None:
@@ -194,6 +201,10 @@ class Queries:
             EnclaveSealed: they are not.
         """
         self._seal.check(row["mac"], "queries", row["id"], *(row[name] for name in _MAC_CELLS))
+
+    def check_further(self, row: sqlite3.Row) -> None:
+        """The same of a row of `also_under`."""
+        self._seal.check(row["mac"], "also_under", row["query"], row["query"], row["grant_id"], row["use"])
 
     def answer_digest(self, sealed: bytes, order: str) -> str:
         """SHA-256 of a stored answer's canonical bytes.

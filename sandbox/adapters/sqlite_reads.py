@@ -17,7 +17,8 @@ from sandbox.adapters.row_seal import RowSeal
 from sandbox.adapters.sqlite_grants import Grants
 from sandbox.adapters.sqlite_queries import Queries
 from sandbox.adapters.sqlite_statements import SqliteTables
-from sandbox.service.ports import EntryFilter, FoundEntry, QueryRecord, Receipt, ReleaseRecord, ReviewRecord
+from sandbox.service.found_entries import EntryFilter, FoundEntry
+from sandbox.service.ports import QueryRecord, Receipt, ReleaseRecord, ReviewRecord
 from sandbox.terms.dataset import Account, Dataset, UnitSpace, Version
 from sandbox.terms.people import Freeze, GrantStanding, Person, PublicKeys, RequestStanding
 

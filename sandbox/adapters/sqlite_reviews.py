@@ -18,7 +18,8 @@ APPROVED, WITHDRAWN, LAPSED = "approved", "withdrawn", "lapsed"
 
 _REVIEWS = """
 SELECT reviews.*, queries.id AS query, queries.person, queries.grant_id, queries.dataset,
-    (SELECT group_concat(dataset, ' ') FROM also_read WHERE query = queries.id) AS further, people.human,
+    (SELECT group_concat(dataset, ' ') FROM also_read WHERE query = queries.id) AS further,
+    (SELECT group_concat(grant_id, ' ') FROM also_under WHERE query = queries.id) AS also_under, people.human,
     people.organisation, entry_facts.at AS opened_at, decisions.outcome AS decision, decisions.entry AS decided_entry,
     releases.entry AS released_entry
 FROM reviews
@@ -40,7 +41,7 @@ _UNRELEASED = """
 WHERE reviews.id IN (
         SELECT review FROM decisions WHERE outcome = 'approved'
             AND NOT EXISTS (SELECT 1 FROM releases WHERE releases.review = decisions.review))
-    AND NOT EXISTS (SELECT 1 FROM revocations WHERE grant_id = queries.grant_id)
+    AND NOT EXISTS (SELECT 1 FROM revocations JOIN asked_under USING (grant_id) WHERE asked_under.query = queries.id)
 ORDER BY reviews.entry
 """
 
@@ -194,4 +195,5 @@ def _review(connection: sqlite3.Connection, row: sqlite3.Row) -> ReviewRecord:
         row["decided_entry"],
         row["released_entry"],
         tuple(sorted((row["further"] or "").split())),
+        tuple(sorted((row["also_under"] or "").split())),
     )

@@ -7,9 +7,21 @@ told: the ledger's methods look first and refuse in words. They hold where a met
 _ALSO = "SELECT 'dataset', dataset FROM also_read WHERE query = NEW.id"
 """Kind and name of the further datasets that a query reads."""
 
+_UNDER = "SELECT grant_id FROM also_under WHERE query = NEW.id"
+"""The further grants that a query is asked under."""
+
 _DEBITED = f"""VALUES ('space', NEW.space), ('dataset', NEW.dataset), ('grant', NEW.grant_id), ('analyst', NEW.person)
-            UNION ALL {_ALSO}"""
+            UNION ALL {_ALSO} UNION ALL SELECT 'grant', grant_id FROM also_under WHERE query = NEW.id"""  # noqa: S608 - words of this program
 """Kind and owner of each account that a query debits; a public dataset has none."""
+
+
+def _numbered(table: str) -> str:
+    """A grant's uses are counted over both tables: the next one here is one more than the last of either."""
+    return f"""BEFORE INSERT ON {table}
+        WHEN NEW.use <> 1 + max(coalesce((SELECT max(use) FROM queries WHERE grant_id = NEW.grant_id), 0),
+                coalesce((SELECT max(use) FROM also_under WHERE grant_id = NEW.grant_id), 0))
+            OR NEW.use > (SELECT uses FROM grants WHERE id = NEW.grant_id)"""  # noqa: S608 - words of this program
+
 
 RULES = {
     "entries_have_no_gap": """BEFORE INSERT ON entries
@@ -62,17 +74,30 @@ RULES = {
     # queries
     "what_is_also_read_comes_first": """BEFORE INSERT ON also_read
         WHEN EXISTS (SELECT 1 FROM queries WHERE id = NEW.query)""",
-    # Four, and one for each further dataset that is not public: so each is of this space, and none is the first again.
+    "what_is_also_asked_under_comes_first": """BEFORE INSERT ON also_under
+        WHEN EXISTS (SELECT 1 FROM queries WHERE id = NEW.query)""",
+    # Four, one for each further dataset that is not public and one for each further grant: so each is of this space, and none
+    # is the first again.
     "a_query_has_its_accounts": f"""BEFORE INSERT ON queries
         WHEN 4 + (SELECT count(*) FROM also_read JOIN datasets ON name = dataset
                 WHERE query = NEW.id AND datasets.space IS NOT NULL)
+            + (SELECT count(*) FROM also_under WHERE query = NEW.id)
             <> (SELECT count(*) FROM accounts WHERE space = NEW.space AND mode = NEW.mode
                 AND (kind, owner) IN ({_DEBITED}))""",  # noqa: S608 - words of this program
-    "further_datasets_are_granted_or_public": """BEFORE INSERT ON queries
+    "further_datasets_are_granted_or_public": f"""BEFORE INSERT ON queries
         WHEN EXISTS (SELECT 1 FROM also_read JOIN datasets ON name = dataset
             WHERE query = NEW.id AND datasets.space IS NOT NULL AND NOT EXISTS (
                 SELECT 1 FROM granted_datasets AS named
-                WHERE named.grant_id = NEW.grant_id AND named.dataset = also_read.dataset))""",
+                WHERE named.dataset = also_read.dataset
+                    AND (named.grant_id = NEW.grant_id OR named.grant_id IN ({_UNDER}))))""",  # noqa: S608 - as above
+    "further_grants_are_the_persons": """BEFORE INSERT ON queries
+        WHEN EXISTS (SELECT 1 FROM also_under JOIN grants ON grants.id = also_under.grant_id
+            WHERE query = NEW.id AND grants.analyst <> NEW.person)""",
+    "no_grant_is_charged_for_nothing": """BEFORE INSERT ON queries
+        WHEN EXISTS (SELECT 1 FROM also_under WHERE query = NEW.id AND NOT EXISTS (
+            SELECT 1 FROM granted_datasets AS named WHERE named.grant_id = also_under.grant_id
+                AND (named.dataset = NEW.dataset
+                    OR named.dataset IN (SELECT dataset FROM also_read WHERE query = NEW.id))))""",
     "only_committed_answers_are_reused": """BEFORE INSERT ON queries
         WHEN NEW.reused_of IS NOT NULL AND (NOT EXISTS (
             SELECT 1 FROM queries AS first JOIN settlements USING (order_id)
@@ -81,16 +106,19 @@ RULES = {
             OR EXISTS (SELECT dataset, version FROM also_read WHERE query = NEW.id
                 EXCEPT SELECT dataset, version FROM also_read WHERE query = NEW.reused_of)
             OR EXISTS (SELECT dataset, version FROM also_read WHERE query = NEW.reused_of
-                EXCEPT SELECT dataset, version FROM also_read WHERE query = NEW.id))""",
-    "uses_are_numbered_and_limited": """BEFORE INSERT ON queries
-        WHEN NEW.use <> 1 + coalesce((SELECT max(use) FROM queries WHERE grant_id = NEW.grant_id), 0)
-            OR NEW.use > (SELECT uses FROM grants WHERE id = NEW.grant_id)""",
-    "no_query_under_a_revoked_grant": """BEFORE INSERT ON queries
-        WHEN EXISTS (SELECT 1 FROM revocations WHERE grant_id = NEW.grant_id)""",
+                EXCEPT SELECT dataset, version FROM also_read WHERE query = NEW.id)
+            OR EXISTS (SELECT grant_id FROM also_under WHERE query = NEW.id
+                EXCEPT SELECT grant_id FROM also_under WHERE query = NEW.reused_of)
+            OR EXISTS (SELECT grant_id FROM also_under WHERE query = NEW.reused_of
+                EXCEPT SELECT grant_id FROM also_under WHERE query = NEW.id))""",
+    "uses_are_numbered_and_limited": _numbered("queries"),
+    "further_uses_are_numbered_and_limited": _numbered("also_under"),
+    "no_query_under_a_revoked_grant": f"""BEFORE INSERT ON queries
+        WHEN EXISTS (SELECT 1 FROM revocations WHERE grant_id = NEW.grant_id OR grant_id IN ({_UNDER}))""",  # noqa: S608 - as above
     "no_query_of_what_is_frozen": f"""BEFORE INSERT ON queries
         WHEN EXISTS (SELECT 1 FROM frozen WHERE (subject, name) IN (
             VALUES ('person', NEW.person), ('grant', NEW.grant_id), ('dataset', NEW.dataset)
-            UNION ALL {_ALSO}))""",  # noqa: S608 - words of this program
+            UNION ALL {_ALSO} UNION ALL SELECT 'grant', grant_id FROM also_under WHERE query = NEW.id))""",  # noqa: S608 - words of this program
     "only_reservations_are_settled": """BEFORE INSERT ON settlements
         WHEN EXISTS (SELECT 1 FROM queries WHERE order_id = NEW.order_id AND reused_of IS NOT NULL)""",
     # reviews
@@ -110,7 +138,8 @@ RULES = {
     "nobody_votes_under_a_grant_they_gave": """BEFORE INSERT ON votes
         WHEN EXISTS (
             SELECT 1 FROM reviews JOIN queries ON queries.order_id = reviews.order_id
-            JOIN grants ON grants.id = queries.grant_id
+            JOIN asked_under ON asked_under.query = queries.id
+            JOIN grants ON grants.id = asked_under.grant_id
             JOIN people AS giver ON giver.name = grants.given_by
             JOIN people AS voter ON voter.name = NEW.reviewer
             WHERE reviews.id = NEW.review AND voter.human = giver.human)""",
@@ -153,11 +182,12 @@ RULES = {
             WHERE decisions.review = NEW.review AND decisions.outcome = 'approved' AND reviews.order_id = NEW.order_id
                 AND queries.id = NEW.query AND queries.key_id = NEW.key_id)""",
     "no_release_under_a_revoked_grant": """BEFORE INSERT ON releases
-        WHEN EXISTS (SELECT 1 FROM revocations JOIN queries USING (grant_id) WHERE queries.id = NEW.query)""",
+        WHEN EXISTS (SELECT 1 FROM revocations JOIN asked_under USING (grant_id) WHERE asked_under.query = NEW.query)""",
     "no_release_of_what_is_frozen": """BEFORE INSERT ON releases
         WHEN EXISTS (SELECT 1 FROM frozen JOIN queries ON queries.id = NEW.query
             WHERE (frozen.subject = 'person' AND frozen.name = queries.person)
-                OR (frozen.subject = 'grant' AND frozen.name = queries.grant_id)
+                OR (frozen.subject = 'grant' AND frozen.name IN (
+                    SELECT grant_id FROM asked_under WHERE query = queries.id))
                 OR (frozen.subject = 'dataset' AND (frozen.name = queries.dataset OR frozen.name IN (
                     SELECT dataset FROM also_read WHERE query = queries.id))))""",
 }
@@ -182,6 +212,7 @@ ADD_ONLY = (
     "lifts",
     "queries",
     "also_read",
+    "also_under",
     "settlements",
     "reviews",
     "votes",

@@ -15,7 +15,7 @@ from sandbox.adapters.sqlite_rules import rules_script
 from sandbox.adapters.sqlite_tables import TABLES
 from sandbox.terms.refusal import EnclaveSealed
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _PRAGMAS = {
     "journal_mode": ("WAL", "wal"),

@@ -155,9 +155,16 @@ class SqliteTables:
             "key": row["key_id"],
             "sealed": base64.b64encode(row["request"]).decode(),
             "also": [dict(source) for source in self._connection.execute(_ALSO, (row["id"],))],
+            "also_under": self._further_grants(row["id"]),
             **more,
         }
         return Statement("queries", row["id"], row["entry"], facts)
+
+    def _further_grants(self, query: str) -> list[dict[str, Any]]:
+        rows = self._connection.execute(_ALSO_UNDER, (query,)).fetchall()
+        for row in rows:
+            self._queries.check_further(row)
+        return [{"grant": row["grant_id"], "grant_version": row["version"]} for row in rows]
 
     def _committed(self, row: sqlite3.Row) -> Statement:
         facts: dict[str, Any] = {"query": row["id"], "order": row["order_id"], "answer": None, "review": None}
@@ -252,6 +259,11 @@ _ALSO = """
 SELECT also_read.dataset, also_read.version AS data_version, manifest FROM also_read
 LEFT JOIN versions ON versions.dataset = also_read.dataset AND number = also_read.version
 WHERE query = ? ORDER BY also_read.dataset
+"""
+
+_ALSO_UNDER = """
+SELECT also_under.*, version FROM also_under JOIN grants ON grants.id = also_under.grant_id WHERE query = ?
+ORDER BY grant_id
 """
 
 # A review of what was never committed comes out as a commit that no entry states.

@@ -180,7 +180,8 @@ WHERE NOT EXISTS (SELECT 1 FROM lifts WHERE freeze = freezes.id AND place = 2);
 """
 
 # `use` numbers the queries of a grant from 1: how often it was used is found without counting. What a query reads beside its
-# first dataset is in `also_read`, whose rows are there before the query's own, so that its rules and its debit see them.
+# first dataset is in `also_read`, and what it is asked under beside its first grant in `also_under`: their rows are there
+# before the query's own, so that its rules and its debit see them.
 _QUERIES = """
 CREATE TABLE queries (
     id TEXT PRIMARY KEY,
@@ -221,6 +222,17 @@ CREATE TABLE also_read (
     PRIMARY KEY (query, dataset),
     FOREIGN KEY (dataset, version) REFERENCES versions (dataset, number)
 ) STRICT;
+
+CREATE TABLE also_under (
+    query TEXT NOT NULL REFERENCES queries (id) DEFERRABLE INITIALLY DEFERRED,
+    grant_id TEXT NOT NULL REFERENCES grants (id),
+    use INTEGER NOT NULL CHECK (use > 0),
+    mac TEXT NOT NULL,
+    PRIMARY KEY (query, grant_id),
+    UNIQUE (grant_id, use)
+) STRICT;
+
+CREATE VIEW asked_under AS SELECT id AS query, grant_id FROM queries UNION ALL SELECT query, grant_id FROM also_under;
 
 CREATE TABLE settlements (
     order_id TEXT PRIMARY KEY REFERENCES queries (order_id),

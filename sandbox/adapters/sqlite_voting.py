@@ -20,7 +20,7 @@ def check_vote(
 
     Raises:
         NotFound: the voter is of the author's organisation.
-        OwnRequest: the voter is the author, or gave the grant.
+        OwnRequest: the voter is the author, or gave one of the grants.
         Frozen: the voter is frozen.
         AlreadyDecided: the review is decided, or this human has voted in this round.
         ReviewChanged: others voted meanwhile, or the vote is on something else than the review is about.
@@ -56,7 +56,7 @@ def _check_voter(connection: sqlite3.Connection, review: ReviewRecord, vote: Vot
         raise OwnRequest("Nobody reviews what they asked for themselves.")
     if voter.organisation == review.organisation:
         raise NotFound(f"There is no review {vote.review}.")
-    if connection.execute(_GIVEN_BY, (review.grant, voter.human)).fetchone() is not None:
+    if connection.execute(_GIVEN_BY, (review.query, voter.human)).fetchone() is not None:
         raise OwnRequest("Nobody reviews what was asked under a grant that they gave.")
     sqlite_freezes.check_free(connection, person=voter.name)
 
@@ -69,7 +69,8 @@ def _is_bound(connection: sqlite3.Connection, review: ReviewRecord, digest: str)
 
 
 _GIVEN_BY = """
-SELECT 1 FROM grants JOIN people ON people.name = grants.given_by WHERE grants.id = ? AND people.human = ?
+SELECT 1 FROM asked_under JOIN grants ON grants.id = asked_under.grant_id JOIN people ON people.name = grants.given_by
+WHERE asked_under.query = ? AND people.human = ?
 """
 
 _STARTED_SINCE = """

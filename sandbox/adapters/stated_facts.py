@@ -14,7 +14,7 @@ from sandbox.service.ports import Reservation, ReviewOpening, VoteRecord
 from sandbox.terms.dataset import Dataset, UnitSpace, Version
 from sandbox.terms.loss import Loss
 from sandbox.terms.order import SourceVersion
-from sandbox.terms.people import Freeze, Grant, GrantRequest, Person, PublicKeys
+from sandbox.terms.people import Freeze, Grant, GrantRequest, Person, PublicKeys, UnderGrant
 
 PERSON_ENROLLED = "person.enrolled"
 KEYS_REGISTERED = "keys.registered"
@@ -122,6 +122,11 @@ def also_facts(also: Sequence[SourceVersion]) -> list[dict[str, Any]]:
     return [{"dataset": item.dataset, "data_version": item.version, "manifest": item.manifest} for item in also]
 
 
+def under_facts(also: Sequence[UnderGrant]) -> list[dict[str, Any]]:
+    """Further grants that a query is asked under."""
+    return [{"grant": item.grant, "grant_version": item.version} for item in also]
+
+
 def version_facts(version: Version) -> dict[str, Any]:
     return {"dataset": version.dataset, "version": version.number, "manifest": version.manifest}
 
@@ -219,6 +224,7 @@ def query_facts(reservation: Reservation, reused_of: str | None) -> dict[str, An
         "dataset": reservation.dataset,
         "space": reservation.space,
         "also": also_facts(reservation.also),
+        "also_under": under_facts(reservation.also_under),
         "key": reservation.key,
     }
     if reused_of is not None:

@@ -70,6 +70,11 @@ class Quote:
         """All datasets that the question reads, public ones too, `dataset` first."""
         return [str(name) for name in self.document.get("datasets") or [self.dataset]]
 
+    @property
+    def grants(self) -> list[str]:
+        """All grants that the question would be asked under, `grant` first: each of them pays for it."""
+        return [str(name) for name in self.document.get("grants") or [self.grant]]
+
     def plan(self, language: str = "en") -> list[str]:
         """The plan in words, "en" or "zh"."""
         words: dict[str, list[str]] = self.document["plan"]

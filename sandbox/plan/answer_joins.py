@@ -7,6 +7,7 @@ from sqlglot import exp
 from sandbox.plan.answers import AnswerTable, Kept, Matched
 from sandbox.plan.binding import Binding
 from sandbox.plan.conditions import Condition
+from sandbox.plan.context import Context
 from sandbox.plan.nodes import ColumnRef, Conjunction, Expression
 from sandbox.plan.rewrite import TRUE, normalise
 from sandbox.plan.sources import Block, Lines, Source
@@ -19,9 +20,15 @@ Entry = tuple[str, Block, Source, exp.Expr]
 
 
 def match_entries(
-    entries: list[Entry], conditions: list[list[Condition]], where: list[Condition], binding: Binding
+    entries: list[Entry],
+    conditions: list[list[Condition]],
+    where: list[Condition],
+    single: list[Lines],
+    binding: Binding,
 ) -> tuple[Lines, list[Condition]]:
     """All answers of FROM matched, left to right, and the conditions that are about the block around.
+
+    `single` are answers of one line each that `where` speaks of: they stand beside every line.
 
     Raises:
         Unanswerable: a join that is not available, or with too many lines.
@@ -30,16 +37,16 @@ def match_entries(
     assert isinstance(first, Lines)
     current, sources = first, frozenset({source.number})
     pool = list(conditions[0])
-    empty = frozenset(entry[2].number for entry in entries if entry[0] == "left")
+    empty = frozenset(entry[2].number for entry in entries if entry[0] in ("left", "full"))
     for place, entry in enumerate(entries):
-        if entry[0] == "right":
+        if entry[0] in ("right", "full"):
             empty |= frozenset(other[2].number for other in entries[:place])
     for (kind, block, added, node), on in zip(entries[1:], conditions[1:], strict=True):
         assert isinstance(block, Lines)
         binding.relation(node)
         number = frozenset({added.number})
         if kind in ("semi", "anti"):
-            detail = "Answers are joined with INNER, LEFT, RIGHT and CROSS."
+            detail = "Answers are joined with INNER, LEFT, RIGHT, FULL and CROSS."
             raise binding.refuse(PlanNotSupported, detail, node)
         if kind == "inner":
             pool += on
@@ -49,19 +56,43 @@ def match_entries(
             where = [item for item in where if not _among(item, used)]
             current = _matched(current, block, "inner" if pairs else "cross", pairs, node, binding)
         else:
+            current = kept(current, pool)  # conditions of inner joins come before an outer one
+            pool = []
             one, other = (
-                ((current, sources), (block, number)) if kind == "left" else ((block, number), (current, sources))
+                ((block, number), (current, sources)) if kind == "right" else ((current, sources), (block, number))
             )
             pairs, used = _pairs(on, one[1], other[1])
-            alone = [item for item in on if not _among(item, used) and item.sources <= other[1]]
+            alone = [item for item in on if not _among(item, used) and item.sources <= other[1] and kind != "full"]
             rest = [item for item in on if not _among(item, used) and not _among(item, alone)]
             if rest or not pairs:
                 detail = "An outer join of answers compares their columns for equality."
                 raise binding.refuse(PlanNotSupported, detail, rest[0].node if rest else node)
-            current = _matched(one[0], kept(other[0], alone), "left", pairs, node, binding)
+            outer = "full" if kind == "full" else "left"
+            current = _matched(one[0], kept(other[0], alone), outer, pairs, node, binding)
         sources |= number
+    current = beside(current, single)
     mine = [item for item in (*pool, *where) if item.sources <= sources]
     return kept(current, mine), [item for item in (*pool, *where) if not item.sources <= sources]
+
+
+def beside(lines: Lines, single: list[Lines]) -> Lines:
+    """The lines, each with the one line of every other answer."""
+    for other in single:
+        lines = replace(lines, table=Matched(lines.table, other.table, "cross", ()))
+    return lines
+
+
+def scalar_value(node: exp.Subquery, added: list[Lines], context: Context) -> Expression:
+    """The one value of a query in brackets: its line joins all others."""
+    binding = context.binding
+    block = context.bind(node.this, context.inner(node))
+    if not isinstance(block, Lines) or not block.single or len(block.fields) != 1:
+        detail = "A query in brackets stands for one number: one aggregate without GROUP BY."
+        raise binding.refuse(PlanNotSupported, detail, node)
+    added.append(block)
+    expression = block.fields[0].expression
+    assert expression is not None
+    return binding.use(expression, node)
 
 
 def kept(lines: Lines, conditions: list[Condition]) -> Lines:
@@ -113,12 +144,14 @@ def _matched(
 ) -> Lines:
     most = left.most * right.most
     if right.keys is not None and right.keys <= {item.name for _, item in pairs if isinstance(item, ColumnRef)}:
-        most = left.most
+        most = left.most + (right.most if kind == "full" else 0)
     elif left.keys is not None and left.keys <= {item.name for item, _ in pairs if isinstance(item, ColumnRef)}:
         most = right.most if kind == "inner" else left.most + right.most
     elif most > LINES_MAX:
         detail = f"Joined like this the answers can have more than {LINES_MAX} lines: join them on all their keys."
         raise binding.refuse(TooManyGroups, detail, node)
+    elif kind == "full":
+        most += left.most + right.most
     keys = None if left.keys is None or right.keys is None else left.keys | right.keys
     single = left.single and right.single and kind == "cross"
     return Lines(Matched(left.table, right.table, kind, tuple(pairs)), (), single, most, keys)

@@ -6,6 +6,7 @@ from sandbox.plan.answers import (
     Derived,
     Kept,
     KeyOutput,
+    Listed,
     Matched,
     Measured,
     Ordered,
@@ -14,6 +15,7 @@ from sandbox.plan.answers import (
 from sandbox.plan.measurement import Measurement
 from sandbox.plan.nodes import ColumnRef
 from sandbox.plan.query import Plan
+from sandbox.plan.relations import rows_max
 
 
 def lines_between(plan: Plan) -> tuple[int, int]:
@@ -37,6 +39,8 @@ def _lines(table: AnswerTable, measurements: tuple[Measurement, ...]) -> tuple[i
         case Measured(number):
             found = measurements[number]
             return (0 if found.selected else found.groups), found.lines_max
+        case Listed(relation):
+            return 0, rows_max(relation)
         case Derived(source):
             return _lines(source, measurements)
         case Kept(source):
@@ -51,6 +55,8 @@ def _lines(table: AnswerTable, measurements: tuple[Measurement, ...]) -> tuple[i
             single = _tells_apart(right, {item.name for _, item in on if isinstance(item, ColumnRef)}, measurements)
             mirrored = _tells_apart(left, {item.name for item, _ in on if isinstance(item, ColumnRef)}, measurements)
             pairs = min(most if single else most * other, other if mirrored else most * other)
+            if kind == "full":
+                return max(least, fewest), most + other + (0 if single and mirrored else pairs)
             return (least, most + pairs if not single else most) if kind == "left" else (0, pairs)
         case Stacked(sources):
             each = [_lines(source, measurements) for source in sources]
@@ -68,13 +74,15 @@ def _tells_apart(table: AnswerTable, names: set[str], measurements: tuple[Measur
         case Measured(number, columns):
             keys = {output.key for output in columns if isinstance(output, KeyOutput) and output.name in names}
             return keys >= set(range(len(measurements[number].keys)))
+        case Listed(keys=keys):
+            return bool(keys) and set(keys) <= names
         case Derived(source, columns):
             below = {item.name for name, item in columns if name in names and isinstance(item, ColumnRef)}
             return _tells_apart(source, below, measurements)
         case Kept() | Ordered():
             return _tells_apart(table.source, names, measurements)
-        case Collected(_, keys):
-            return {name for name, _ in keys} <= names
+        case Collected(_, grouped):
+            return {name for name, _ in grouped} <= names
         case Matched(left, right):
             return _tells_apart(left, names, measurements) and _tells_apart(right, names, measurements)
         case Stacked():
@@ -85,6 +93,8 @@ def _open(table: AnswerTable, measurements: tuple[Measurement, ...]) -> bool:
     match table:
         case Measured(number):
             return measurements[number].selected
+        case Listed():
+            return False
         case Ordered(source, _, limit, _):
             return limit is None and _open(source, measurements)
         case Derived() | Kept():

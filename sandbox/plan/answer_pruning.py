@@ -10,6 +10,7 @@ from sandbox.plan.answers import (
     Derived,
     Kept,
     KeyOutput,
+    Listed,
     Matched,
     MeanOutput,
     Measured,
@@ -38,6 +39,9 @@ def prune_answer(table: AnswerTable, read: set[str], raw: list[Measurement]) -> 
             if not raw[number].selected and not any(_places(column) for column in kept):
                 kept += [column for column in columns if _places(column)][:1]  # a measurement measures something
             return Measured(number, tuple(kept) or columns[:1])
+        case Listed(relation, listed, keys):
+            shown = tuple(column for column in listed if column.name in read) or listed[:1]
+            return Listed(relation, shown, keys if {*keys} <= {column.name for column in shown} else ())
         case Derived(source, columns):
             used = tuple(item for item in columns if item[0] in read) or columns[:1]
             return Derived(prune_answer(source, _names(item for _, item in used), raw), used)
@@ -128,6 +132,15 @@ class Gathered:
         match table:
             case Measured():
                 return self._measured(table)
+            case Listed(relation, listed, keys):
+                relation, names = tidy(relation, _names(column.operand for column in listed))
+                operands = [normalise(replaced(column.operand, names)) for column in listed]
+                shown = tuple(
+                    replace(column, name=self._name(column.name, type_of(operand)), operand=operand)
+                    for column, operand in zip(listed, operands, strict=True)
+                )
+                called = {old.name: new.name for old, new in zip(listed, shown, strict=True)}
+                return Listed(relation, shown, tuple(sorted(called[name] for name in keys)))
             case Derived(source, columns):
                 below = self.table(source)
                 made = [(name, self._expression(item)) for name, item in columns]

@@ -7,6 +7,7 @@ from sandbox.plan.answers import (
     Derived,
     Kept,
     KeyOutput,
+    Listed,
     Matched,
     Measured,
     MeasuredColumn,
@@ -17,6 +18,7 @@ from sandbox.plan.answers import (
 from sandbox.plan.fact_finding import facts_of
 from sandbox.plan.facts import TEXT_LIMIT, Facts, hull
 from sandbox.plan.measurement import Measurement
+from sandbox.plan.nodes import type_of
 from sandbox.plan.query import Plan
 from sandbox.terms.dataset import Type
 
@@ -51,6 +53,8 @@ def _columns(table: AnswerTable, measurements: tuple[Measurement, ...]) -> dict[
     match table:
         case Measured(number, columns):
             return {output.name: _measured(output, measurements[number]) for output in columns}
+        case Listed(_, listed):
+            return {item.name: Facts(type_of(item.operand), max_length=item.max_length or None) for item in listed}
         case Derived(source, columns):
             below = _columns(source, measurements)
             return {name: facts_of(expression, below) for name, expression in columns}

@@ -1,4 +1,4 @@
-"""Answers: tables made from noisy integers alone. Nothing below reads a row, so nothing of it costs anything.
+"""Answers: tables made from noisy integers and public rows alone. No unit's row is read below, so nothing costs anything.
 
 Expressions are those of rows, over the columns of the table below; a noisy count or sum of integers is an INT, other sums,
 means and spreads are FLOAT, quantiles have the type of what they are quantiles of.
@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from sandbox.plan.nodes import Expression, type_of
-from sandbox.plan.relations import Order
+from sandbox.plan.relations import Order, Relation
 from sandbox.terms.dataset import Type
 
 # -- columns of a measured table: `name` is unique in it; numbers are those of keys and primitives of the measurement ----
@@ -111,6 +111,27 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedColumn:
+    """One column of public rows. A text has at most `max_length` characters (a longer one is NULL); 0 for other types."""
+
+    name: str
+    operand: Expression
+    max_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The rows of a public relation as lines, in stored order: no unit is behind them, so they are as they are stored.
+
+    Of rows that agree in all columns named in `keys` the first is a line; with none named, all are.
+    """
+
+    relation: Relation
+    columns: tuple[ListedColumn, ...]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Derived:
     """Each line as new columns (name, expression), and no others."""
 
@@ -138,7 +159,7 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Lines of two answers that are equal in all of `on` (pairs over left and right); `kind` is inner, left or cross."""
+    """Lines of two answers that are equal in all of `on` (pairs over left and right); `kind` is inner, left, full or cross."""
 
     left: "AnswerTable"
     right: "AnswerTable"
@@ -165,13 +186,13 @@ class Collected:
     aggregates: tuple[tuple[str, str, Expression | None, Type], ...]
 
 
-AnswerTable: TypeAlias = Measured | Derived | Kept | Ordered | Matched | Stacked | Collected
+AnswerTable: TypeAlias = Measured | Listed | Derived | Kept | Ordered | Matched | Stacked | Collected
 
 
 def answer_sources(table: AnswerTable) -> tuple[AnswerTable, ...]:
     """The tables directly below."""
     match table:
-        case Measured():
+        case Measured() | Listed():
             return ()
         case Derived() | Kept() | Ordered() | Collected():
             return (table.source,)
@@ -186,6 +207,8 @@ def answer_columns(table: AnswerTable) -> dict[str, Type]:
     match table:
         case Measured(_, columns):
             return {output.name: output_type(output) for output in columns}
+        case Listed(_, listed):
+            return {column.name: type_of(column.operand) for column in listed}
         case Derived(_, columns):
             return {name: type_of(expression) for name, expression in columns}
         case Kept() | Ordered():
@@ -204,3 +227,10 @@ def measured_tables(table: AnswerTable) -> tuple[Measured, ...]:
     if isinstance(table, Measured):
         return (table,)
     return tuple(found for source in answer_sources(table) for found in measured_tables(source))
+
+
+def listed_tables(table: AnswerTable) -> tuple[Listed, ...]:
+    """Every table of public rows below, left to right."""
+    if isinstance(table, Listed):
+        return (table,)
+    return tuple(found for source in answer_sources(table) for found in listed_tables(source))

@@ -7,8 +7,8 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from sandbox.plan.aggregates import Measures
-from sandbox.plan.answer_joins import keep
-from sandbox.plan.answers import Collected, Matched, MeasuredColumn, Ordered
+from sandbox.plan.answer_joins import beside, keep, scalar_value
+from sandbox.plan.answers import Collected, MeasuredColumn, Ordered
 from sandbox.plan.binding import Binding
 from sandbox.plan.context import Context
 from sandbox.plan.facts import Facts
@@ -76,8 +76,7 @@ def bind_answer(
     lines = Lines(binding.measured(measurement, columns), (), not keys, measurement.lines_max, None)
     if len(key_names) == len(keys):
         lines = replace(lines, keys=key_names)
-    for other in added:
-        lines = replace(lines, table=Matched(lines.table, other.table, "cross", ()))
+    lines = beside(lines, added)
     fields = tuple(
         Field(item.name, normalise(renamed(expression, names)))
         for item, expression in zip(items, expressions, strict=True)
@@ -124,23 +123,9 @@ def bind_lines(
     order = read_order(
         select.args.get("order"), items, expressions, lambda node: bind_scalar(node, scope), scope.binding
     )
-    for other in added:
-        lines = replace(lines, table=Matched(lines.table, other.table, "cross", ()))
+    lines = beside(lines, added)
     fields = tuple(Field(item.name, expression) for item, expression in zip(items, expressions, strict=True))
     return _finished(select, replace(lines, fields=fields), [], order, scope)
-
-
-def scalar_value(node: exp.Subquery, added: list[Lines], context: Context) -> Expression:
-    """The one value of a query in brackets: its line joins all others."""
-    binding = context.binding
-    block = context.bind(node.this, context.inner(node))
-    if not isinstance(block, Lines) or not block.single or len(block.fields) != 1:
-        detail = "A query in brackets stands for one number: one aggregate without GROUP BY."
-        raise binding.refuse(PlanNotSupported, detail, node)
-    added.append(block)
-    expression = block.fields[0].expression
-    assert expression is not None
-    return binding.use(expression, node)
 
 
 def alone_in_group(node: exp.Column, scope: Scope) -> Unanswerable:

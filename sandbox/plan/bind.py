@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from sandbox.plan.answer_pruning import shaped
+from sandbox.plan.answers import listed_tables
 from sandbox.plan.binding import EXPRESSIONS_MAX, MEASUREMENTS_MAX, RELATIONS_MAX, Binding
 from sandbox.plan.blocks import bind_block, bind_correlated
 from sandbox.plan.context import Context
+from sandbox.plan.listed_rows import too_long
 from sandbox.plan.nodes import Expression
 from sandbox.plan.parse import Parsed, tables
 from sandbox.plan.plan_size import expressions_in, relations_in, tables_in
@@ -14,8 +16,9 @@ from sandbox.plan.sources import Rows
 from sandbox.plan.spans import Text, span_of
 from sandbox.plan.syntax import check_syntax, check_tokens
 from sandbox.plan.unanswerable import Unanswerable
+from sandbox.plan.unit_scalars import bind_unit_scalar
 from sandbox.terms.dataset import Dataset
-from sandbox.terms.refusal import RowsNotReleased, SqlTooLarge
+from sandbox.terms.refusal import MemoryBound, RowsNotReleased, SqlTooLarge
 
 
 def bind(parsed: Parsed, datasets: Mapping[str, Dataset]) -> Plan:
@@ -26,7 +29,7 @@ def bind(parsed: Parsed, datasets: Mapping[str, Dataset]) -> Plan:
     """
     check_syntax(parsed)
     binding = Binding(Text(parsed.sql, parsed.tokens), datasets)
-    block = bind_block(parsed.tree, Context(binding, bind_block, bind_correlated, {}))
+    block = bind_block(parsed.tree, Context(binding, bind_block, bind_correlated, {}, bind_unit_scalar))
     while binding.unused:
         binding.unused.pop(next(iter(binding.unused)))()
     check_tokens(parsed)
@@ -56,3 +59,6 @@ def _check_size(plan: Plan, parsed: Parsed) -> None:
     for detail, holds in too_many.items():
         if holds:
             raise Unanswerable(SqlTooLarge(detail, span=span_of(parsed.sql, 0, len(parsed.sql))))
+    if any(too_long(table) for table in listed_tables(plan.answer)):
+        detail = "The texts of a public table beside an answer are too long: leave out some, or shorten them with LEFT."
+        raise Unanswerable(MemoryBound(detail, span=span_of(parsed.sql, 0, len(parsed.sql))))

@@ -18,7 +18,7 @@ _CANDIDATES_MAX = 4
 _TRIES_MAX = 8
 """Texts that are tried for one refusal in all."""
 
-_SEARCHED_MAX = 6_000
+_SEARCHED_MAX = 4_000
 """Characters of candidates that are tried for one refusal: a long text gets few tries, so none takes long to refuse."""
 
 

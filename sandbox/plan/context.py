@@ -3,27 +3,35 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeAlias
 
 from sqlglot import exp
 
 from sandbox.plan.binding import BLOCKS_MAX, NESTING_MAX, Binding
 from sandbox.plan.conditions import Condition
+from sandbox.plan.joins import Piece
 from sandbox.plan.naming import name_of
+from sandbox.plan.nodes import Expression
 from sandbox.plan.scope import Scope
 from sandbox.plan.sources import Block, Field
 from sandbox.terms.refusal import PlanNotSupported, SqlTooLarge
+
+Found: TypeAlias = tuple[Expression, Piece, list[Condition]]
+"""A value, the rows that hold it, one at most for each row around, and the conditions under which they are joined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """`ctes` are the WITH queries that can be named here, each with the context it was written in. `bind` binds a block;
-    `ask` binds the query of EXISTS or IN: its scope, its block and its conditions on the block around.
+    `ask` binds the query of EXISTS or IN: its scope, its block and its conditions on the block around. `value` binds a query
+    in brackets that stands for one value of the unit's own rows, None where it is another.
     """
 
     binding: Binding
     bind: "Callable[[exp.Expr, Context], Block]"
     ask: "Callable[[exp.Select, Context, Scope], tuple[Scope, Block, list[Condition]]]"
     ctes: "Mapping[str, tuple[exp.CTE, Context]]"
+    value: "Callable[[exp.Subquery, Context, Scope], Found | None]"
     depth: int = 0
     around: Scope | None = None
     """The block around a subquery in a condition, whose columns it may be correlated with."""
@@ -42,6 +50,10 @@ class Context:
             )
             raise binding.refuse(SqlTooLarge, detail, node)
         return replace(self, depth=self.depth + 1, around=None)
+
+    def correlated(self, outer: Scope) -> "Context":
+        """The context of a query whose names may mean columns of the block around it."""
+        return replace(self, around=outer)
 
     def with_queries(self, node: exp.Expr) -> "Context":
         """The same context and the queries of the block's WITH, each of which sees those before it."""

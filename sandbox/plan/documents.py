@@ -47,6 +47,8 @@ _TAGS: dict[type, str] = {
     answers.SpreadOutput: "spread",
     answers.QuantileOutput: "quantile",
     answers.Measured: "measured",
+    answers.ListedColumn: "listed_column",
+    answers.Listed: "listed",
     answers.Derived: "derived",
     answers.Kept: "kept",
     answers.Ordered: "ordered",

@@ -13,6 +13,7 @@ from sandbox.plan.answers import (
     Collected,
     Derived,
     Kept,
+    Listed,
     Matched,
     Measured,
     Ordered,
@@ -241,10 +242,19 @@ class _Said:
             below, unit = self._below[number], self.say["the unit"]
             measured = measured_columns(table, self.plan.measurements[number], below, unit, self.marks)
             return self.places[number][1], measured
+        if isinstance(table, Listed):
+            return self._listed(table)
         through = shown and isinstance(table, Kept | Ordered)
         below_ = [self._answer(source, shown=through) for source in answer_sources(table)]
         words, names = self._table(table, [each for _, each in below_], shown=shown)
         return self._add(words, self.say["effect noisy"], tuple(place for place, _ in below_), noisy=True), names
+
+    def _listed(self, table: Listed) -> tuple[int, Names]:
+        place, below = self._relation(table.relation, table.relation)
+        names = made_columns(tuple((column.name, column.operand) for column in table.columns), below, self.marks)
+        return self._add(
+            self.say["listed"].format(columns=self._list(names)), self.say["effect public"], (place,)
+        ), names
 
     def _table(self, table: AnswerTable, sources: list[Names], *, shown: bool) -> tuple[str, Names]:
         say, below = self.say, sources[0] if sources else {}

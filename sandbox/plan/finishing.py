@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import chain
 from typing import TypeAlias
 
-from sandbox.plan.answers import AnswerTable, Collected, Derived, Kept, Matched, Measured, Ordered, Stacked
+from sandbox.plan.answers import AnswerTable, Collected, Derived, Kept, Listed, Matched, Measured, Ordered, Stacked
 from sandbox.plan.evaluate import evaluate
 from sandbox.plan.nodes import ColumnRef, Expression
 from sandbox.plan.relations import Order
@@ -50,14 +50,14 @@ class Lines:
         return [evaluate(expression, row) for row in self.named()]
 
 
-def interpret(table: AnswerTable, read: Callable[[Measured], Lines]) -> Lines:
+def interpret(table: AnswerTable, read: Callable[[Measured | Listed], Lines]) -> Lines:
     """The lines of an answer's table.
 
     Args:
-        read: the noisy lines of a measured table, one mark each.
+        read: the noisy lines of a measured table, one mark each, and those of public rows, without marks.
     """
     match table:
-        case Measured():
+        case Measured() | Listed():
             return read(table)
         case Derived(source, columns):
             lines = interpret(source, read)
@@ -105,14 +105,20 @@ def _matched(left: Lines, right: Lines, kind: str, on: tuple[tuple[Expression, E
             found.setdefault(key, []).append(place)
     rows, marks = [], []
     width = len(right.marks[0]) if right.marks else 0
+    alone = set(range(len(right.rows)))
     for place, key in enumerate(_keys(left, [side for side, _ in on])):
         matches = found.get(key, []) if None not in key else []
+        alone.difference_update(matches)
         for match in matches:
             rows.append(left.rows[place] + right.rows[match])
             marks.append(left.marks[place] + right.marks[match])
-        if kind == "left" and not matches:
+        if kind in ("left", "full") and not matches:
             rows.append(left.rows[place] + (None,) * len(right.columns))
             marks.append(left.marks[place] + (None,) * width)
+    if kind == "full":
+        before = len(left.marks[0]) if left.marks else 0
+        rows += [(None,) * len(left.columns) + right.rows[place] for place in sorted(alone)]
+        marks += [(None,) * before + right.marks[place] for place in sorted(alone)]
     return Lines(left.columns + right.columns, tuple(rows), tuple(marks))
 
 

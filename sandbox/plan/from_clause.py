@@ -4,21 +4,24 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from sandbox.plan.answer_joins import match_entries
+from sandbox.plan.answer_joins import match_entries, scalar_value
 from sandbox.plan.answers import Derived, answer_columns
 from sandbox.plan.conditions import Condition, equality, read_conditions, unit_condition
 from sandbox.plan.context import Context, called_by
+from sandbox.plan.full_joins import full_join
 from sandbox.plan.joins import Piece, connects, joined, push
+from sandbox.plan.listed_rows import listed
 from sandbox.plan.naming import name_of, quoted
-from sandbox.plan.nodes import ColumnRef, Expression
+from sandbox.plan.nodes import Call, ColumnRef, Expression, type_of
 from sandbox.plan.relations import Project, columns_of
+from sandbox.plan.rewrite import normalise
 from sandbox.plan.scope import Scope
 from sandbox.plan.sources import Block, Field, Lines, Rows, Source
 from sandbox.plan.tables_named import stored_rows
 from sandbox.terms.refusal import PlanNotSupported
 
 _KINDS = {"": "inner", "INNER": "inner", "CROSS": "inner", "OUTER": "", "SEMI": "semi", "ANTI": "anti"}
-_SIDES = {"LEFT": "left", "RIGHT": "right"}
+_SIDES = {"LEFT": "left", "RIGHT": "right", "FULL": "full"}
 
 
 @dataclass(slots=True)
@@ -54,25 +57,57 @@ def bind_from(select: exp.Select, context: Context, where: list[exp.Expr]) -> Fr
     entries = [_entry(source.this, None, context)]
     entries += [_entry(join.this, join, context) for join in select.args.get("joins") or ()]
     _check_names(entries, context)
-    kinds = {isinstance(entry.block, Lines) for entry in entries}
-    if len(kinds) == 2:
-        detail = "Rows are joined with rows, and answers with answers: a noisy answer says nothing about single rows."
-        raise binding.refuse(PlanNotSupported, detail, entries[-1].node)
-    noisy = kinds == {True}
+    noisy = _beside_answers(entries, context)
     _fill_empty(entries, context)
     scope = Scope(binding, [], noisy=noisy, outer=context.around)
     conditions = [_on(entry, scope, context) for entry in entries]
     scope.labels = {
         name_of(item.args["alias"]): item.this for item in select.expressions if isinstance(item, exp.Alias)
     }
+    added: list[Lines] = []
+    values: list[tuple[Piece, list[Condition]]] = []
+
+    def special(node: exp.Expr) -> Expression | None:
+        if not isinstance(node, exp.Subquery):
+            return None
+        if noisy:
+            return scalar_value(node, added, context)
+        found = context.value(node, context, scope)
+        if found is None:
+            return None
+        values.append((found[1], found[2]))
+        return found[0]
+
+    scope.hook = special
     later = [condition for part in where for condition in read_conditions(part, scope)]
+    scope.hook = None
     if noisy:
-        block, rest = match_entries(
-            [(entry.kind, entry.block, entry.source, entry.node) for entry in entries], conditions, later, binding
-        )
+        named = [(entry.kind, entry.block, entry.source, entry.node) for entry in entries]
+        block, rest = match_entries(named, conditions, later, added, binding)
         return From(scope, block, rest)
     piece, rest = _join(entries, conditions, later, context)
+    for value, on in values:
+        piece, _ = joined(piece, value, "left", on, binding)
+        piece, rest = push(piece, rest, frozenset())
     return From(scope, Rows(piece.relation, ()), rest)
+
+
+def _beside_answers(entries: list[Entry], context: Context) -> bool:
+    """Whether these are answers; public rows beside one become lines."""
+    if not any(isinstance(entry.block, Lines) for entry in entries):
+        return False
+    for entry in entries:
+        if not isinstance(entry.block, Rows):
+            continue
+        if not entry.block.public:
+            detail = (
+                "Rows are joined with rows, and answers with answers: a noisy answer says nothing about single rows."
+            )
+            raise context.binding.refuse(PlanNotSupported, detail, entry.node)
+        entry.block = listed(entry.block, entry.node, context.binding)
+        entry.source = replace(entry.source, fields=entry.block.fields)
+        _own(entry, context)
+    return True
 
 
 def _entry(node: exp.Expr, join: exp.Join | None, context: Context) -> Entry:
@@ -125,23 +160,24 @@ def _kind(join: exp.Join | None, context: Context) -> str:
     side, kind = str(join.args.get("side") or ""), str(join.args.get("kind") or "")
     if kind in ("SEMI", "ANTI") and side in ("", "LEFT"):
         return _KINDS[kind]
-    if side in ("LEFT", "RIGHT") and kind in ("", "OUTER"):
+    if side in _SIDES and kind in ("", "OUTER"):
         return _SIDES[side]
     if not side and _KINDS.get(kind):
         return _KINDS[kind]
-    detail = "FULL JOIN is not available: a LEFT JOIN from the table that has all units is."
     binding, text = context.binding, context.binding.text
     end = text.extent(join.this)[0]
-    words = [token for token in text.tokens if token.end < end and token.text.lower() in ("full", "outer")]
-    if not words:
-        detail = "This join is not available: JOIN, LEFT JOIN, RIGHT JOIN, SEMI JOIN and ANTI JOIN are."
-        sides = [token for token in text.tokens if token.end < end and token.text.lower() in ("left", "right")]
-        cut = [text.without((token.start, token.end + 1)) for token in sides[-1:]]
-        raise binding.refuse(PlanNotSupported, detail, join, *cut)
-    first = next((word for word in reversed(words) if word.text.lower() == "full"), words[-1])
-    found = binding.refuse(PlanNotSupported, detail, join, text.replaced((first.start, first.end + 1), "left"))
-    found.refusal.span = text.span_at(first.start, words[-1].end + 1)
-    raise found
+    words = [token for token in text.tokens if token.end < end and token.text.lower() == "outer"]
+    if words and not side:
+        detail = "An outer join says which side it keeps: LEFT, RIGHT or FULL."
+        found = binding.refuse(
+            PlanNotSupported, detail, join, text.replaced((words[-1].start, words[-1].end + 1), "left")
+        )
+        found.refusal.span = text.span_at(words[-1].start, words[-1].end + 1)
+        raise found
+    detail = "This join is not available: JOIN, LEFT, RIGHT and FULL JOIN, SEMI JOIN and ANTI JOIN are."
+    sides = [token for token in text.tokens if token.end < end and token.text.lower() in ("left", "right", "full")]
+    cut = [text.without((token.start, token.end + 1)) for token in sides[-1:]]
+    raise binding.refuse(PlanNotSupported, detail, join, *cut)
 
 
 def _check_names(entries: list[Entry], context: Context) -> None:
@@ -159,9 +195,9 @@ def _check_names(entries: list[Entry], context: Context) -> None:
 
 def _fill_empty(entries: list[Entry], context: Context) -> None:
     """What an outer join may leave empty is computed before it: where there is no row, every column is NULL."""
-    empty = {number for number, entry in enumerate(entries) if entry.kind == "left"}
+    empty = {number for number, entry in enumerate(entries) if entry.kind in ("left", "full")}
     for number, entry in enumerate(entries):
-        if entry.kind == "right":
+        if entry.kind in ("right", "full"):
             empty |= set(range(number))
     for number in sorted(empty):
         entry = entries[number]
@@ -200,6 +236,9 @@ def _on(entry: Entry, scope: Scope, context: Context) -> list[Condition]:
     for name in join.args.get("using") or () if join is not None else ():
         found.append(_using(name, before, entry, context))
         hidden.add(name_of(name))
+    if entry.kind == "full" and hidden:
+        before = _merged(before, entry, hidden)
+        scope.sources[:] = before
     if entry.kind == "right" and hidden:
         scope.sources[:] = [replace(source, hidden=source.hidden | hidden) for source in before]
     elif hidden:
@@ -211,14 +250,31 @@ def _on(entry: Entry, scope: Scope, context: Context) -> list[Condition]:
         scope.sources.pop()
     elif entry.kind == "left":
         scope.sources[-1] = _optional(entry.source)
+    elif entry.kind == "full":
+        known = {name for name in hidden if any(item.is_unit for item in entry.source.named(name))}
+        scope.sources[:] = [_optional(source, known) for source in scope.sources]
     elif entry.kind == "right":
         scope.sources[:-1] = [_optional(source) for source in scope.sources[:-1]]
     return found
 
 
-def _optional(source: Source) -> Source:
-    """The entry after an outer join that may leave it empty: its identifier may be missing then."""
-    return replace(source, fields=tuple(replace(item, optional=item.is_unit) for item in source.fields))
+def _optional(source: Source, known: set[str] | frozenset[str] = frozenset()) -> Source:
+    """The entry after an outer join that may leave it empty: its identifier may be missing then, if it is not `known`."""
+    fields = (replace(item, optional=item.is_unit and item.name not in known) for item in source.fields)
+    return replace(source, fields=tuple(fields))
+
+
+def _merged(before: list[Source], entry: Entry, names: set[str]) -> list[Source]:
+    """The entries before a FULL JOIN: columns of USING have the value of whichever side has one."""
+
+    def both(item: Field) -> Field:
+        other = next((other for other in entry.source.named(item.name)), None) if item.name in names else None
+        if other is None or item.expression is None or other.expression is None:
+            return item
+        kind = type_of(item.expression)
+        return replace(item, expression=normalise(Call("coalesce", (item.expression, other.expression), kind)))
+
+    return [replace(source, fields=tuple(both(item) for item in source.fields)) for source in before]
 
 
 def _using(name: exp.Expr, before: list[Source], entry: Entry, context: Context) -> Condition:
@@ -250,9 +306,9 @@ def _join(
     entries: list[Entry], conditions: list[list[Condition]], where: list[Condition], context: Context
 ) -> tuple[Piece, list[Condition]]:
     """All entries in one piece, and the conditions that are about the block around."""
-    empty = frozenset(entry.source.number for entry in entries if entry.kind == "left")
+    empty = frozenset(entry.source.number for entry in entries if entry.kind in ("left", "full"))
     for number, entry in enumerate(entries):
-        if entry.kind == "right":
+        if entry.kind in ("right", "full"):
             empty |= frozenset(other.source.number for other in entries[:number])
     waiting: list[Piece] = []
     pool: list[Condition] = []
@@ -264,6 +320,9 @@ def _join(
             pool += on
             continue
         current, pool, where = _gathered(waiting, pool, where, empty, context)
+        if entry.kind == "full":
+            waiting = [full_join(current, piece, on, context.binding)]
+            continue
         left, right, kind = (piece, current, "left") if entry.kind == "right" else (current, piece, entry.kind)
         right, between = push(right, on, frozenset())
         current, _ = joined(left, right, kind, between, context.binding)

@@ -56,7 +56,7 @@ def bind_key(node: exp.Expr, scope: Columns) -> GroupKey:
         detail = f"A private text key has at most {TEXT_MAX} characters: cut it with left."
         shorter = scope.text.replaced(scope.text.extent(node), f"left({inner}, {TEXT_MAX})")
         raise scope.refuse(RangeTooWide, detail, node, shorter)
-    return GroupKey(operand, kind, None, facts.max_length)
+    return GroupKey(operand, kind, None, max(1, facts.max_length))  # 0 where every value is empty or NULL
 
 
 def _declared(expression: Expression, scope: Columns) -> bool:

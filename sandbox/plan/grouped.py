@@ -39,7 +39,8 @@ class GroupScope:
     """See `scope_terms.Columns`. `rows` is the scope below; `keys` the column that shows each key, by its normal form.
 
     `aggregate` gives the column of an aggregate call, `scalar` the value of a subquery, `alone` refuses a column that is
-    neither. `extra` is what is known of columns that the binding does not know.
+    neither; `follows` gives the value of one that has the same value in all rows of a group. `extra` is what is known of
+    columns that the binding does not know.
     """
 
     rows: Scope
@@ -48,6 +49,7 @@ class GroupScope:
     alone: Callable[[exp.Column], Unanswerable]
     noisy: bool
     scalar: Callable[[exp.Subquery], Expression] | None = None
+    follows: Callable[[Expression], Expression | None] | None = None
     extra: Callable[[], Mapping[str, Facts]] = dict
     aliases: dict[str, Expression] = field(default_factory=dict)
 
@@ -77,6 +79,10 @@ class GroupScope:
             if found.expression is None:
                 return self.rows.column(node)
             key = self.keys.get(normalise(found.expression))
+            if key is None and self.follows is not None:
+                value = self.follows(normalise(found.expression))
+                if value is not None:
+                    return value, facts_of(value, self.facts)
             if key is not None:
                 return key, self.facts[key.name]
         if alias is None:

@@ -8,20 +8,9 @@ from sqlglot.tokenizer_core import TokenType
 from sandbox.plan.binding import Binding
 from sandbox.plan.conditions import Condition, filtered
 from sandbox.plan.nodes import ColumnRef, Expression, NullTest
-from sandbox.plan.relations import (
-    Filter,
-    Join,
-    PerUnit,
-    Project,
-    Relation,
-    Scan,
-    Window,
-    is_public,
-    rows_max,
-    rows_per_unit,
-)
+from sandbox.plan.relations import Join, Relation, is_public, rows_max, rows_per_unit
 from sandbox.plan.rewrite import TRUE
-from sandbox.terms.dataset import ColumnRole, Table
+from sandbox.plan.row_keys import tells_apart
 from sandbox.terms.refusal import PlanNotSupported
 
 ROWS_MAX = 65_536
@@ -190,37 +179,7 @@ def _cap(left: Piece, right: Piece, kind: str, *, unique: bool) -> int:
 def _one(right: Piece, on: list[tuple[Expression, Expression]], binding: Binding) -> bool:
     """Whether a row on the left finds at most one row on the right, by declared keys and per-unit groups."""
     columns = {other.name for _, other in on if isinstance(other, ColumnRef)}
-    return _tells_apart(right.relation, columns, binding)
-
-
-def _tells_apart(relation: Relation, columns: set[str], binding: Binding) -> bool:
-    match relation:
-        case Filter(source) | Window(source=source):
-            return _tells_apart(source, columns, binding)
-        case Project(source, made):
-            below = {item.name for name, item in made if name in columns and isinstance(item, ColumnRef)}
-            return _tells_apart(source, below, binding)
-        case PerUnit(_, keys, _):
-            return {name for name, _ in keys} <= columns
-        case Scan():
-            table = binding.datasets[relation.dataset].table(relation.table)
-            if table is None or not table.key:
-                return relation.rows_per_unit == 1
-            needed = {relation.prefix + name for name in table.key if not _is_unit(table, name, relation)}
-            return needed <= columns or relation.rows_per_unit == 1
-        case Join(left=left, kind=kind, unique=unique):
-            return (unique or kind in ("semi", "anti")) and _tells_apart(left, columns, binding)
-        case _:
-            return False
-
-
-def _is_unit(table: Table, name: str, scan: Scan) -> bool:
-    """Whether a column of a private table names the unit: rows that are joined have one unit, so it tells nothing apart."""
-    column = table.column(name)
-    if scan.public or column is None:
-        return False
-    stored = any(name == item for item, _ in scan.columns)
-    return column.role is ColumnRole.UNIT or (column.role is ColumnRole.VALUE and not stored)
+    return tells_apart(right.relation, columns, binding)
 
 
 def unmatched_nulls(value: Expression, found: Expression) -> list[tuple[Expression, Expression]]:

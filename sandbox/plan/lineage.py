@@ -15,6 +15,7 @@ from sandbox.plan.answers import (
     Derived,
     Kept,
     KeyOutput,
+    Listed,
     Matched,
     MeanOutput,
     Measured,
@@ -34,6 +35,7 @@ from sandbox.terms.dataset import Type
 
 FROM_NOISE = "computed from noisy values"
 FROM_KEYS = "computed without noisy values"
+FROM_PUBLIC = "from a public table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ def leaves(table: AnswerTable) -> int:
     match table:
         case Measured():
             return 1
+        case Listed():
+            return 0
         case Derived() | Kept() | Ordered():
             return leaves(table.source)
         case Matched(left, right):
@@ -118,6 +122,8 @@ def _lineage(table: AnswerTable, plan: Plan) -> dict[str, Lineage]:
     match table:
         case Measured(number, columns):
             return {output.name: _measured(output, number) for output in columns}
+        case Listed(_, listed):
+            return {column.name: Made(FROM_PUBLIC, False) for column in listed}
         case Derived(source, columns):
             below = _lineage(source, plan)
             return {name: _derived(expression, below, plan) for name, expression in columns}
@@ -126,7 +132,9 @@ def _lineage(table: AnswerTable, plan: Plan) -> dict[str, Lineage]:
         case Matched(left, right, kind):
             first, offset = _lineage(left, plan), leaves(left)
             second = {name: _shifted(origin, offset) for name, origin in _lineage(right, plan).items()}
-            if kind == "left":  # a line without a match has NULLs here, which are no noisy integers
+            if kind == "full":
+                first = {name: _loosened(origin, plan) for name, origin in first.items()}
+            if kind in ("left", "full"):  # a line without a match has NULLs here, which are no noisy integers
                 second = {name: _loosened(origin, plan) for name, origin in second.items()}
             return first | second
         case Stacked(sources):

@@ -29,6 +29,10 @@ NESTING_MAX = 20
 DEPTH_MAX = 64
 """Levels of the parsed tree; a chain of ANDs or of ORs counts as one."""
 
+_NODES_PER_TOKEN = 4
+"""Nodes that the parser may make for each word and sign, also in vain; one is enough, and it doubles its work with each JOIN
+that has no condition."""
+
 _DIALECT = Dialect.get_or_raise("duckdb")
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END}
@@ -98,14 +102,15 @@ def _check_tokens(sql: str, tokens: tuple[Token, ...]) -> None:
 
 def _tree(sql: str, tokens: tuple[Token, ...]) -> exp.Query:
     try:
-        parser = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE, max_nodes=4 * TOKENS_MAX)
+        parser = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE, max_nodes=_NODES_PER_TOKEN * len(tokens))
         statements = [tree for tree in parser.parse(list(tokens), sql) if tree is not None]
     except ParseError as error:
         raise _not_parsed(sql, tokens, error) from None
     except RecursionError:
         raise Unanswerable(SqlTooLarge("The query nests too deep.")) from None
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError):
+    except (TokenError, AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError):
         # Fuzzed fragments reach places of the library that expect well-formed input; the text is at fault all the same.
+        # A name in quotes where a type is due is read as a text of its own, which may hold an open comment.
         raise Unanswerable(SqlNotParsed("The text cannot be read as SQL.", span=span_of(sql, 0, 1))) from None
     if not statements:
         raise Unanswerable(SqlNotParsed("There is no query in the text.", span=span_of(sql, 0, 1)))

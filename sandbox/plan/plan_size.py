@@ -2,7 +2,17 @@
 
 from collections.abc import Iterator
 
-from sandbox.plan.answers import AnswerTable, Collected, Derived, Kept, Matched, Ordered, answer_sources
+from sandbox.plan.answers import (
+    AnswerTable,
+    Collected,
+    Derived,
+    Kept,
+    Listed,
+    Matched,
+    Ordered,
+    answer_sources,
+    listed_tables,
+)
 from sandbox.plan.nodes import Expression
 from sandbox.plan.query import Plan
 from sandbox.plan.relations import Relation, expressions_of, sources_of
@@ -11,7 +21,7 @@ from sandbox.plan.sources import size_of
 
 def relations_in(plan: Plan) -> int:
     """Nodes of all relations."""
-    return sum(len(list(_relations(measurement.relation))) for measurement in plan.measurements)
+    return sum(len(list(_relations(relation))) for relation in _roots(plan))
 
 
 def tables_in(plan: Plan) -> int:
@@ -22,14 +32,14 @@ def tables_in(plan: Plan) -> int:
 def expressions_in(plan: Plan) -> int:
     """Nodes of all expressions, before the noise and after it."""
     found = [item for measurement in plan.measurements for item in measurement.expressions]
-    found += [
-        item
-        for measurement in plan.measurements
-        for relation in _relations(measurement.relation)
-        for item in expressions_of(relation)
-    ]
+    found += [item for root in _roots(plan) for relation in _relations(root) for item in expressions_of(relation)]
     found += [item for table in _tables(plan.answer) for item in _expressions(table)]
     return sum(size_of(item) for item in found)
+
+
+def _roots(plan: Plan) -> list[Relation]:
+    listed = [table.relation for table in listed_tables(plan.answer)]
+    return [*(measurement.relation for measurement in plan.measurements), *listed]
 
 
 def _relations(relation: Relation) -> Iterator[Relation]:
@@ -46,6 +56,8 @@ def _tables(table: AnswerTable) -> Iterator[AnswerTable]:
 
 def _expressions(table: AnswerTable) -> list[Expression]:
     match table:
+        case Listed(_, listed):
+            return [column.operand for column in listed]
         case Derived(_, columns):
             return [item for _, item in columns]
         case Kept(_, predicate):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sandbox.plan.answers import AnswerTable, answer_columns
+from sandbox.plan.answers import AnswerTable, answer_columns, listed_tables
 from sandbox.plan.measurement import Measurement
 from sandbox.plan.primitives import Primitive
 from sandbox.plan.relations import Scan, scans_of
@@ -26,7 +26,13 @@ class Plan:
 
     @property
     def scans(self) -> tuple[Scan, ...]:
-        """Every scan of a stored table, in the order of the measurements."""
+        """Every scan of a stored table: those of the measurements in their order, then those of the answer's public rows."""
+        listed = (scan for table in listed_tables(self.answer) for scan in scans_of(table.relation))
+        return (*self.measured_scans, *listed)
+
+    @property
+    def measured_scans(self) -> tuple[Scan, ...]:
+        """The scans that a measurement needs, in the order of the measurements."""
         return tuple(scan for measurement in self.measurements for scan in scans_of(measurement.relation))
 
     @property

@@ -60,14 +60,20 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 
 def normalise(expression: Expression) -> Expression:
     """The canonical form."""
-    while not isinstance(expression, _LEAVES):
+    return _normal(expression, {})
+
+
+def _normal(expression: Expression, done: dict[int, Expression]) -> Expression:
+    """`done` are nodes that are canonical already, by identity: what a rule moves is not looked at again."""
+    while not isinstance(expression, _LEAVES) and id(expression) not in done:
         parts = children(expression)
-        new = tuple(normalise(part) for part in parts)
+        new = tuple(_normal(part, done) for part in parts)
         expression = expression if new == parts else with_children(expression, new)
         made = (rule(expression) for rule in RULES)
         # Most rules give back the very node: comparing it with itself part by part is what a long query's time goes into.
         changed = next((other for other in made if other is not expression and other != expression), None)
         if changed is None:
+            done[id(expression)] = expression
             return expression
         expression = changed
     return expression

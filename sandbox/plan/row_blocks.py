@@ -14,10 +14,11 @@ from sandbox.plan.naming import bare
 from sandbox.plan.nodes import ColumnRef, Expression, Literal, type_of
 from sandbox.plan.relations import PerUnit, Relation, UnitAggregate, is_public, rows_per_unit
 from sandbox.plan.rewrite import normalise
+from sandbox.plan.row_keys import determined
 from sandbox.plan.scalar import bind_predicate, bind_scalar
 from sandbox.plan.scope import Scope
 from sandbox.plan.select_list import Item
-from sandbox.plan.sources import Field, Rows
+from sandbox.plan.sources import Field, Rows, names_in
 from sandbox.plan.spans import span_of
 from sandbox.plan.unit_aggregates import bind_unit_aggregate
 from sandbox.plan.windows import bind_window
@@ -95,14 +96,15 @@ def bind_per_unit(
     binding = scope.binding
     _no_order(select, binding)
     binding.relation(select)
-    keys: dict[Expression, ColumnRef] = {}
+    shown: dict[Expression, ColumnRef] = {}
     for node in groups:
         if scope.is_unit(node):
             continue
         operand = normalise(bind_scalar(node, scope))
-        if not isinstance(operand, Literal) and operand not in keys:
-            keys[operand] = _key(operand, binding)
-    aggregates: dict[UnitAggregate, ColumnRef] = {}
+        if not isinstance(operand, Literal) and operand not in shown:
+            shown[operand] = _key(operand, binding)
+    keys, aggregates = _fixed_apart(shown, relation, binding)
+    follows = determined(relation, {item.name for item in shown if isinstance(item, ColumnRef)}, binding)
 
     def aggregate(node: exp.Expr) -> Expression:
         made, facts = bind_unit_aggregate(node, scope, rows_per_unit(relation))
@@ -110,7 +112,14 @@ def bind_per_unit(
             aggregates[made] = binding.column("u", facts)
         return aggregates[made]
 
-    grouped = GroupScope(scope, keys, aggregate, lambda node: alone_in_group(node, scope), noisy=False)
+    grouped = GroupScope(
+        scope,
+        shown,
+        aggregate,
+        lambda node: alone_in_group(node, scope),
+        noisy=False,
+        follows=lambda item: first_of(item, follows, aggregates, binding),
+    )
     fields: list[Field] = []
     for item in items:
         if scope.is_unit(item.node):
@@ -124,20 +133,53 @@ def bind_per_unit(
         fields.append(Field(item.name, expression))
     having = select.args.get("having")
     predicates = [normalise(bind_predicate(having.this, grouped))] if having is not None else []
+    rows = Rows(filtered(grouped_rows(relation, keys, aggregates, binding), predicates), tuple(fields))
+    return _distinct(select, rows, scope) if select.args.get("distinct") is not None else rows
+
+
+def _fixed_apart(
+    shown: dict[Expression, ColumnRef], relation: Relation, binding: Binding
+) -> tuple[dict[Expression, ColumnRef], dict[UnitAggregate, ColumnRef]]:
+    """The keys that can differ between rows of one unit; the others are read off its first row.
+
+    Grouped by what is the same in all its rows alone, a unit has one row: what it brings is bounded by one, not by all rows.
+    """
+    if rows_per_unit(relation) == 1:
+        return shown, {}
+    fixed = determined(relation, set(), binding)
+    aggregates = {
+        UnitAggregate("first", operand, column.type): column
+        for operand, column in shown.items()
+        if names_in(operand) <= fixed
+    }
+    return {operand: column for operand, column in shown.items() if not names_in(operand) <= fixed}, aggregates
+
+
+def first_of(
+    expression: Expression, follows: set[str], aggregates: dict[UnitAggregate, ColumnRef], binding: Binding
+) -> Expression | None:
+    """The value that all rows of a group have, where it reads columns of `follows` alone: that of the first."""
+    if not names_in(expression) <= follows:
+        return None
+    made = UnitAggregate("first", expression, type_of(expression))
+    return aggregates.setdefault(made, _key(expression, binding))
+
+
+def grouped_rows(
+    relation: Relation,
+    keys: dict[Expression, ColumnRef],
+    aggregates: dict[UnitAggregate, ColumnRef],
+    binding: Binding,
+) -> PerUnit:
+    """The rows of each unit by its keys; without keys and aggregates one that only counts."""
     if not keys and not aggregates:
-        count = Facts(Type.INT, Range(*_span(rows_per_unit(relation))))
+        count = Facts(Type.INT, Range(Fraction(0), Fraction(rows_per_unit(relation))))
         aggregates[UnitAggregate("count_rows", None, Type.INT)] = binding.column("u", count)
-    made = PerUnit(
+    return PerUnit(
         relation,
         tuple((column.name, operand) for operand, column in keys.items()),
         tuple((column.name, item) for item, column in aggregates.items()),
     )
-    rows = Rows(filtered(made, predicates), tuple(fields))
-    return _distinct(select, rows, scope) if select.args.get("distinct") is not None else rows
-
-
-def _span(rows: int) -> tuple[Fraction, Fraction]:
-    return Fraction(0), Fraction(rows)
 
 
 def _key(operand: Expression, binding: Binding) -> ColumnRef:
@@ -154,11 +196,8 @@ def distinct_rows(rows: Rows, binding: Binding) -> Rows:
     for field in rows.fields:
         if field.expression is not None and not isinstance(field.expression, Literal):
             keys.setdefault(normalise(field.expression), _key(normalise(field.expression), binding))
-    aggregates: tuple[tuple[str, UnitAggregate], ...] = ()
-    if not keys:
-        count = binding.column("u", Facts(Type.INT, Range(*_span(rows_per_unit(rows.relation)))))
-        aggregates = ((count.name, UnitAggregate("count_rows", None, Type.INT)),)
-    made = PerUnit(rows.relation, tuple((column.name, operand) for operand, column in keys.items()), aggregates)
+    apart, aggregates = _fixed_apart(keys, rows.relation, binding)
+    made = grouped_rows(rows.relation, apart, aggregates, binding)
     fields = tuple(
         field
         if field.expression is None

@@ -57,6 +57,7 @@ def unclosed(sql: str, place: int) -> Slip:
 
 
 _FINDERS: tuple[Callable[[Stuck], Slip | None], ...] = (
+    order.joins_alone,
     words.strange_quotes,
     words.top,
     words.number_marks,

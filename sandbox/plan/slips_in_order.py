@@ -1,6 +1,6 @@
 """Slips of order: brackets, commas, clauses and arguments that are missing, too many, or in the wrong place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -18,6 +18,41 @@ _DANGLING = (
     TokenType.COMMA,
 )
 _STOPS = (*_CLAUSES, TokenType.FROM, TokenType.UNION, TokenType.R_PAREN, TokenType.COMMA)
+
+_WITHOUT_CONDITION = {"cross", "natural", "positional"}
+_FEW_JOINS = 4
+
+
+def joins_alone(stuck: Stuck) -> Slip | None:
+    """Many JOINs without ON and USING: the parser tries each way in which later conditions could belong to them."""
+    alone: list[int] = []
+    for number, token in enumerate(stuck.tokens):
+        if token.token_type is TokenType.JOIN and not _has_condition(stuck.tokens, number + 1):
+            before = stuck.tokens[number - 1].text.lower() if number else ""
+            alone += [number] if before not in _WITHOUT_CONDITION else []
+    if len(alone) <= _FEW_JOINS:
+        return None
+    text = stuck.sql
+    for number in reversed(alone):
+        first = stuck.tokens[number - 1] if number else stuck.tokens[number]
+        begin = first if first.text.lower() == "inner" else stuck.tokens[number]
+        text = f"{text[: begin.start].rstrip()},{text[stuck.tokens[number].end + 1 :]}"
+    token = stuck.tokens[alone[0]]
+    detail = "Here are too many JOINs without ON and USING: give each its condition, or write commas."
+    return Slip(detail, token.start, token.end + 1, (text,))
+
+
+def _has_condition(tokens: Sequence[Token], begin: int) -> bool:
+    """Whether ON or USING comes before the next JOIN of the same brackets, or their end."""
+    depth = 0
+    for number in range(begin, len(tokens)):
+        token = tokens[number]
+        depth += (token.token_type is TokenType.L_PAREN) - (token.token_type is TokenType.R_PAREN)
+        if depth == 0 and token.token_type in (TokenType.ON, TokenType.USING):
+            return True
+        if depth < 0 or (depth == 0 and token.token_type in (TokenType.JOIN, TokenType.SELECT, *_CLAUSES)):
+            return False
+    return False
 
 
 def unfinished(stuck: Stuck) -> Slip | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
+from sandbox.plan.answers import listed_tables
 from sandbox.plan.expressions import children
 from sandbox.plan.measurement import GroupKey, Measurement
 from sandbox.plan.nodes import ColumnRef, Expression, Literal, type_of
@@ -40,7 +41,9 @@ def check_plan(plan: Plan) -> None:
     require(bool(plan.unit_space), "no unit space")
     require(len(plan.measurements) <= MEASUREMENTS_MAX, "too many measurements")
     require(len(set(plan.measurements)) == len(plan.measurements), "equal measurements are made once")
-    require(sum(nodes_in(item.relation) for item in plan.measurements) <= RELATIONS_MAX, "too many relations")
+    nodes = sum(nodes_in(item.relation) for item in plan.measurements)
+    nodes += sum(nodes_in(item.relation) for item in listed_tables(plan.answer))
+    require(nodes <= RELATIONS_MAX, "too many relations")
     for measurement in plan.measurements:
         _check_measurement(measurement)
     check_answer_table(plan)

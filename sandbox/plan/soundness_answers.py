@@ -9,6 +9,7 @@ from sandbox.plan.answers import (
     Derived,
     Kept,
     KeyOutput,
+    Listed,
     Matched,
     MeanOutput,
     Measured,
@@ -25,12 +26,19 @@ from sandbox.plan.measurement import Measurement
 from sandbox.plan.nodes import Expression, Literal, type_of
 from sandbox.plan.primitives import CountDistinct, CountRows, CountUnits, CountValues, SumValues, TreeCounts
 from sandbox.plan.query import Plan
+from sandbox.plan.relations import columns_of, is_public, rows_max
 from sandbox.plan.rewrite import normalise
 from sandbox.plan.soundness_expressions import check_types
+from sandbox.plan.soundness_relations import check_relation
 from sandbox.terms.dataset import Type
 
 TABLES_MAX = 64
 LINES_MAX = 10**9
+LISTED_ROWS_MAX = 100_000
+"""Rows of a public table whose rows are lines."""
+
+LISTED_CHARACTERS_MAX = 16_000_000
+"""Characters that the texts of such rows have at most in all."""
 
 _COUNTS = CountRows | CountUnits | CountValues | CountDistinct
 _SPREADS = ("var_pop", "var_samp", "stddev_pop", "stddev_samp", "covar_pop", "covar_samp", "corr")
@@ -72,6 +80,8 @@ def _check_table(table: AnswerTable, plan: Plan, used: set[tuple[int, int]]) -> 
             _names([column.name for column in columns])
             for column in columns:
                 used |= {(number, place) for place in _check_column(column, plan.measurements[number])}
+        case Listed():
+            _check_listed(table)
         case Derived(source, columns):
             _names([name for name, _ in columns])
             _normal((expression for _, expression in columns), answer_columns(source))
@@ -84,7 +94,9 @@ def _check_table(table: AnswerTable, plan: Plan, used: set[tuple[int, int]]) -> 
             _require(0 <= offset <= LINES_MAX and (limit is None or 0 <= limit <= LINES_MAX), "a limit")
         case Matched(left, right, kind, on):
             one, other = answer_columns(left), answer_columns(right)
-            _require(kind in ("inner", "left", "cross") and (kind == "cross") == (not on), "the kind of a match")
+            _require(
+                kind in ("inner", "left", "full", "cross") and (kind == "cross") == (not on), "the kind of a match"
+            )
             _require(not one.keys() & other.keys(), "names of matched columns differ")
             _normal((pair[0] for pair in on), one)
             _normal((pair[1] for pair in on), other)
@@ -98,6 +110,20 @@ def _check_table(table: AnswerTable, plan: Plan, used: set[tuple[int, int]]) -> 
             _normal((expression for _, expression in keys), below)
             for _, function, operand, of in aggregates:
                 _check_collected(function, operand, of, below)
+
+
+def _check_listed(table: Listed) -> None:
+    relation, names = table.relation, [column.name for column in table.columns]
+    check_relation(relation)
+    _require(is_public(relation), "rows of units as lines")
+    _names(names)
+    _normal((column.operand for column in table.columns), columns_of(relation))
+    _require(list(table.keys) == sorted(set(table.keys)) and set(table.keys) <= set(names), "keys of lines")
+    texts = [column.max_length for column in table.columns if type_of(column.operand) is Type.STRING]
+    others = [column.max_length for column in table.columns if type_of(column.operand) is not Type.STRING]
+    _require(all(length > 0 for length in texts) and not any(others), "the length of a text")
+    rows = rows_max(relation)
+    _require(rows <= LISTED_ROWS_MAX and rows * sum(texts) <= LISTED_CHARACTERS_MAX, "public rows that are too many")
 
 
 def _check_collected(function: str, operand: Expression | None, kind: Type, columns: Mapping[str, Type]) -> None:

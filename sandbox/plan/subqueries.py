@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from sandbox.plan.conditions import Condition, conjuncts, equality, unit_condition
 from sandbox.plan.context import Context
+from sandbox.plan.correlation import compared, inequality
 from sandbox.plan.joins import Piece, joined, push, unmatched_nulls
 from sandbox.plan.naming import bare
 from sandbox.plan.nodes import type_of
@@ -66,10 +67,13 @@ def _one(left: Piece, match: Match, scope: Scope, context: Context) -> Relation:
     inner_scope, block, outside = context.ask(query, inner, scope)
     if not isinstance(block, Rows):
         raise binding.refuse(PlanNotSupported, "Rows are not compared with an answer: it is noisy.", match.node)
+    inside = frozenset(source.number for source in inner_scope.sources)
+    unequal = inequality(outside, inside, binding) if isinstance(match.inner, exp.Exists) else None
+    if unequal is not None and not block.public:
+        return compared(left, block.relation, outside, unequal, inside, binding, negated=match.negated)
     number = binding.number()
     own = columns_of(block.relation)
     binding.owners.update(dict.fromkeys(own, number))
-    inside = frozenset(source.number for source in inner_scope.sources)
     conditions = [_turned(item, inside, number) for item in outside]
     right = Piece(block.relation, frozenset({number}), match.node)
     kind = "anti" if match.negated else "semi"

@@ -94,6 +94,7 @@ _SIGNS = {
     TokenType.ALL,
     TokenType.JOIN,
     TokenType.LEFT,
+    TokenType.FULL,
     TokenType.RIGHT,
     TokenType.INNER,
     TokenType.OUTER,

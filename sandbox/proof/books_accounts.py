@@ -13,6 +13,9 @@ _AccountKey: TypeAlias = tuple[str, str, str]
 _SOURCE = {"dataset", "data_version", "manifest"}
 """What an entry states of each further dataset."""
 
+_UNDER = {"grant", "grant_version"}
+"""What an entry states of each further grant."""
+
 _ORDER = ("space", "dataset", "grant", "analyst")
 
 
@@ -113,7 +116,7 @@ class Accounts:
         owners = (
             ("space", space),
             *(("dataset", name) for name in self.charged(facts)),
-            ("grant", facts.text("grant")),
+            *(("grant", name) for name in under(facts)),
             ("analyst", facts.text("person")),
         )
         for kind, owner in owners:
@@ -151,6 +154,18 @@ class Accounts:
 def read(facts: Facts) -> tuple[str, ...]:
     """All datasets that a query reads."""
     return (facts.text("dataset"), *(source.text("dataset") for source in also(facts)))
+
+
+def under(facts: Facts) -> dict[str, int | None]:
+    """All grants that a query is asked under with their versions, the first one first; None where the entry names no
+    version, as one that reuses an answer."""
+    found = facts.objects("also_under")
+    names = [item.text("grant") for item in found]
+    first = facts.text("grant")
+    if names != sorted(set(names) - {first}) or any(set(item.values) != _UNDER for item in found):
+        raise facts.wrong("does not list its further grants in order and in form")
+    version = facts.number("grant_version") if "grant_version" in facts.values else None
+    return {first: version} | {item.text("grant"): item.number("grant_version") for item in found}
 
 
 def also(facts: Facts) -> tuple[Facts, ...]:

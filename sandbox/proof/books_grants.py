@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 
-from sandbox.proof.books_accounts import Accounts, read
+from sandbox.proof.books_accounts import Accounts, read, under
 from sandbox.proof.books_freezes import Freezes
 from sandbox.proof.books_people import People
 from sandbox.proof.entry import read_time
@@ -97,14 +97,29 @@ class Grants:
         given.revoked = True
         self.findings.note("revoked", facts.index)
 
-    def use(self, facts: Facts, version: int | None) -> None:
-        """One query under a grant, a reused answer as well; `version` None where the entry names none."""
-        name, person = facts.text("grant"), facts.text("person")
-        given = self.given_so_far.get(name)
+    def use(self, facts: Facts) -> None:
+        """One query under its grants, a reused answer as well: each of them is used, and together they name what is read."""
+        given = [self._used(facts, name, version) for name, version in under(facts).items()]
+        named = [grant.terms.datasets for grant in given]
+        if facts.text("dataset") not in named[0] or not frozenset().union(*named).issuperset(
+            self.accounts.charged(facts)
+        ):
+            raise facts.wrong("uses a grant for a person or a dataset it does not name")
+        if len({grant.terms.purpose for grant in given}) != 1:
+            raise facts.wrong("uses grants for several purposes at once")
+        if any(
+            grant.terms.not_before is None or not grant.terms.not_before <= read_time(facts.at) < grant.terms.not_after
+            for grant in given
+        ):
+            self.findings.note("outside-term", facts.index)
+
+    def _used(self, facts: Facts, name: str, version: int | None) -> Given:
+        """One of the grants, used once more; `version` None where the entry names none."""
+        person, given = facts.text("person"), self.given_so_far.get(name)
         if given is None or version not in (None, given.version):
             raise facts.wrong("uses a grant, or a version of one, that is not the given one")
         terms = given.terms
-        if terms.analyst != person or not terms.datasets.issuperset(self.accounts.charged(facts)):
+        if terms.analyst != person or not terms.datasets.intersection(self.accounts.charged(facts)):
             raise facts.wrong("uses a grant for a person or a dataset it does not name")
         if given.revoked:
             raise facts.wrong("uses a grant that was revoked")
@@ -112,8 +127,7 @@ class Grants:
             raise facts.wrong("uses a grant more often than it allows")
         self.freezes.check(facts, person=person, grant=name, datasets=read(facts))
         given.used += 1
-        if terms.not_before is None or not terms.not_before <= read_time(facts.at) < terms.not_after:
-            self.findings.note("outside-term", facts.index)
+        return given
 
     def _decide(self, facts: Facts) -> Terms:
         """What the request that this entry decides asks for: it was open, and a steward other than its author decides."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sandbox.proof.books_accounts import Accounts, also, read
+from sandbox.proof.books_accounts import Accounts, also, read, under
 from sandbox.proof.books_grants import Grants
 from sandbox.proof.books_people import People
 from sandbox.proof.facts import Facts
@@ -15,7 +15,7 @@ class Asked:
 
     query: str
     person: str
-    grant: str
+    grants: tuple[str, ...]
     datasets: tuple[str, ...]
     also: tuple[tuple[str, int, str], ...]
     order: str
@@ -42,7 +42,8 @@ class Queries:
         asked = self._asking(facts, facts.text("order"), reused=False)
         if asked.order in self._orders:
             raise facts.wrong("reserves an order or a query for the second time")
-        self.grants.use(facts, facts.number("grant_version"))
+        facts.number("grant_version")
+        self.grants.use(facts)
         self.accounts.check_dataset(facts)
         self.accounts.check_version(facts)
         self.accounts.reserve(facts)
@@ -57,9 +58,9 @@ class Queries:
         if source is None or of not in self._committed:
             raise facts.wrong("reuses an answer that was never committed")
         asked = self._asking(facts, source.order, reused=True)
-        self.grants.use(facts, None)
+        self.grants.use(facts)
         self.accounts.check_dataset(facts)
-        if (source.grant, source.datasets, source.also) != (asked.grant, asked.datasets, asked.also):
+        if (source.grants, source.datasets, source.also) != (asked.grants, asked.datasets, asked.also):
             raise facts.wrong("reuses the answer of another grant or dataset")
         self._committed.add(asked.query)
         self._keep(facts, asked)
@@ -99,7 +100,7 @@ class Queries:
         further = tuple(
             (item.text("dataset"), item.number("data_version"), item.digest("manifest")) for item in also(facts)
         )
-        return Asked(query, person, facts.text("grant"), read(facts), further, order, key, reused)
+        return Asked(query, person, tuple(under(facts)), read(facts), further, order, key, reused)
 
     def _keep(self, facts: Facts, asked: Asked) -> None:
         self._asked[asked.query] = asked

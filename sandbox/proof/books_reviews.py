@@ -57,7 +57,7 @@ class Reviews:
             raise facts.wrong("opens a review for the second time")
         if votes not in _VOTES[outcome]:
             raise facts.wrong("asks for a number of votes that its outcome does not take")
-        if votes < _DUTY[self.grants.given_so_far[asked.grant].review]:
+        if votes < max(_DUTY[self.grants.given_so_far[name].review] for name in asked.grants):
             raise facts.wrong("asks for fewer votes than its grant demands")
         decision = None if votes else _APPROVED
         digest = review.digest("digest")
@@ -72,7 +72,7 @@ class Reviews:
         review = self._of_query(facts)
         reviewer = self._reviewer(facts, review)
         self.freezes.check(facts, person=reviewer.name)
-        if reviewer.human == self.grants.given_so_far[review.asked.grant].giver:
+        if any(reviewer.human == self.grants.given_so_far[name].giver for name in review.asked.grants):
             raise facts.wrong("votes on what was asked under a grant that the same human gave")
         facts.text("reason")
         ballot = Ballot(
@@ -129,9 +129,10 @@ class Reviews:
             raise facts.wrong("releases an answer that no decision approved")
         if review.released:
             raise facts.wrong("releases an answer for the second time")
-        if self.grants.given_so_far[asked.grant].revoked:
-            raise facts.wrong("releases an answer of a grant that was revoked")
-        self.freezes.check(facts, person=asked.person, grant=asked.grant, datasets=asked.datasets)
+        for name in asked.grants:
+            if self.grants.given_so_far[name].revoked:
+                raise facts.wrong("releases an answer of a grant that was revoked")
+            self.freezes.check(facts, person=asked.person, grant=name, datasets=asked.datasets)
         review.released = True
         self.findings.note(f"released-{review.outcome}", facts.index)
 

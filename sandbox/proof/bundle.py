@@ -31,7 +31,7 @@ from sandbox.terms.people import PublicKeys
 from sandbox.terms.refusal import ProofFailed, SignatureInvalid
 
 FORMAT = "sandbox/release/v1"
-CERTIFICATE = "sandbox/certificate/v3"
+CERTIFICATE = "sandbox/certificate/v4"
 SUITE = "sandbox-suite-1"
 """DHKEM(X25519, HKDF-SHA256) with AES-256-GCM (RFC 9180), Ed25519, SHA-256."""
 SALT_BYTES = 32

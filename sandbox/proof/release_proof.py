@@ -26,6 +26,7 @@ _FACTS: Mapping[str, type | tuple[type, ...]] = {
     "loss": dict,
     "grant": str,
     "grant_version": int,
+    "also_under": list,
     "purpose": str,
     "person": str,
     "organisation": str,
@@ -44,12 +45,16 @@ _FACTS: Mapping[str, type | tuple[type, ...]] = {
 _SOURCE: Mapping[str, type] = {"dataset": str, "data_version": int, "manifest": str}
 """What a certificate states of each further dataset."""
 
+_UNDER: Mapping[str, type] = {"grant": str, "grant_version": int}
+"""What a certificate states of each further grant."""
+
 _OPTIONAL = {"id", "cost", "reused"}
 _RESERVED = (
     "order",
     "person",
     "grant",
     "grant_version",
+    "also_under",
     "dataset",
     "data_version",
     "manifest",
@@ -110,7 +115,7 @@ def verify_release(
             raise ProofFailed("The log's entries are not in the order in which an answer is reused.")
         said = entries["reserved"]["facts"]
         same = {name: said.get(name) for name in _SAME_QUESTION}
-        named = {"of": facts["query"], "person": facts["person"], "grant": facts["grant"]}
+        named = {"of": facts["query"]} | {name: facts[name] for name in ("person", "grant", "also_under")}
         _expect(entries["reused"], "query.reused", named | same)
         reused = str(entries["reused"]["facts"].get("query"))
     if document.get("id", reused or facts["query"]) != (reused or facts["query"]):
@@ -124,7 +129,8 @@ def _certified(document: dict[str, Any], trusted: Trusted, certificate_format: s
         raise ProofFailed("The certificate is of another format or suite than this program knows.")
     if set(facts) != set(_FACTS) or not all(_is(facts[name], kind) for name, kind in _FACTS.items()):
         raise ProofFailed("The certificate does not state what a certificate states.")
-    if not all(_is_source(source) for source in facts["also"]):
+    named = [(facts["also"], _SOURCE), (facts["also_under"], _UNDER)]
+    if not all(_is_of(item, shape) for items, shape in named for item in items):
         raise ProofFailed("The certificate does not state what a certificate states.")
     log, review = facts["log"], facts["review"]
     if set(log) != {"origin", "reserved", "committed", "checkpoint", "proof"} or log["origin"] != trusted.origin:
@@ -138,10 +144,12 @@ def _is(value: object, kind: type | tuple[type, ...]) -> bool:
     return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
 
 
-def _is_source(value: object) -> bool:
-    if not isinstance(value, dict) or set(value) != set(_SOURCE):
-        return False
-    return all(_is(value[name], kind) for name, kind in _SOURCE.items())
+def _is_of(value: object, shape: Mapping[str, type]) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == set(shape)
+        and all(_is(value[name], kind) for name, kind in shape.items())
+    )
 
 
 def _agree(facts: dict[str, Any], entries: dict[str, dict[str, Any]], document: dict[str, Any]) -> None:

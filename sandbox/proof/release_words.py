@@ -33,13 +33,21 @@ def _also_zh(source: dict[str, Any]) -> str:
     return f"和 {source['dataset']} 第 {source['data_version']} 版（清单 {source['manifest'][:16]}…）"
 
 
+def _under_en(under: dict[str, Any]) -> str:
+    return f" and grant {under['grant']}, version {under['grant_version']}"
+
+
+def _under_zh(under: dict[str, Any]) -> str:
+    return f"和授权 {under['grant']}（版本 {under['grant_version']}）"
+
+
 def _english(facts: dict[str, Any], entries: dict[str, int]) -> list[str]:
     return [
         f"It was signed by the release key of {facts['log']['origin']}: it is that enclave's word, unchanged since.",
         (
             f"It answers query {facts['query']} of {facts['person']} ({facts['organisation']}), asked under grant "
-            f"{facts['grant']}, version {facts['grant_version']}, for the purpose {facts['purpose']}, and is sealed to the "
-            f"keys {facts['key']}."
+            f"{facts['grant']}, version {facts['grant_version']}{''.join(_under_en(item) for item in facts['also_under'])}, "
+            f"for the purpose {facts['purpose']}, and is sealed to the keys {facts['key']}."
         ),
         (
             f"It was measured on {facts['dataset']}, version {facts['data_version']} (manifest {facts['manifest'][:16]}…)"
@@ -90,7 +98,7 @@ def _chinese(facts: dict[str, Any], entries: dict[str, int]) -> list[str]:
         f"由 {facts['log']['origin']} 的发布密钥签名：以下为该飞地的声明，此后未被改动。",
         (
             f"它回答 {facts['person']}（{facts['organisation']}）的查询 {facts['query']}，依据授权 {facts['grant']}"
-            f"（版本 {facts['grant_version']}），目的为 {facts['purpose']}，加密给密钥 {facts['key']}。"
+            f"（版本 {facts['grant_version']}）{''.join(_under_zh(item) for item in facts['also_under'])}，目的为 {facts['purpose']}，加密给密钥 {facts['key']}。"
         ),
         (
             f"测量对象为 {facts['dataset']} 第 {facts['data_version']} 版（清单 {facts['manifest'][:16]}…）"

@@ -44,7 +44,7 @@ class ReviewCopy:
     need: str
     author: str
     organisation: str
-    grant: GrantStanding
+    grants: tuple[GrantStanding, ...]
     cost: Mapping[str, Any]
     profile: Profile
     reasons: tuple[str, ...]
@@ -59,25 +59,27 @@ class ReviewCopy:
 
     def sentence(self, language: str = "en") -> str:
         """The ask in one sentence, in "zh" or (any other language) English."""
-        grant, rows, columns = self.grant.grant, self.answer.rows, value_columns(self.plan)
-        ends, open_ = _day(grant.not_after), groups_asked(self.plan) is None
+        rows, columns = self.answer.rows, value_columns(self.plan)
+        named = [(standing.grant.id, _day(standing.grant.not_after)) for standing in self.grants]
+        open_ = groups_asked(self.plan) is None
         if language == "zh":
             return (
                 f"{self.organisation} 的 {self.author} 申请从 {_names(self.plan, '、')} 第 {self.data_version} 版"
                 f"（{_GRADES_ZH.get(self.grade, self.grade)}）带出 1 张表，共 {rows * columns} 个单元格"
-                f"（{rows} 组 × {columns} 列{_OPEN[1] if open_ else ''}），目的为 {self.purpose}，依据授权 {grant.id}（{ends} 到期）。"
+                f"（{rows} 组 × {columns} 列{_OPEN[1] if open_ else ''}），目的为 {self.purpose}，依据授权 "
+                f"{'和 '.join(f'{grant}（{ends} 到期）' for grant, ends in named)}。"
             )
         return (
             f"{self.author} of {self.organisation} asks to take out 1 table of {_many(rows * columns, 'cell')} "
             f"({_many(rows, 'group')} × {_many(columns, 'column')}{_OPEN[0] if open_ else ''}) on "
             f"{_names(self.plan, ' and ')} version "
-            f"{self.data_version} ({self.grade}) for the purpose {self.purpose}, under grant {grant.id}, "
-            f"which ends {ends}."
+            f"{self.data_version} ({self.grade}) for the purpose {self.purpose}, under grant "
+            f"{' and grant '.join(f'{grant}, which ends {ends}' for grant, ends in named)}."
         )
 
     def to_json(self) -> dict[str, Any]:
         """The shape of the API. Noisy integers stay integers."""
-        grant = self.grant.grant
+        first, *further = map(_grant, self.grants)
         return {
             "id": self.id,
             "sentence": {language: self.sentence(language) for language in LANGUAGES},
@@ -88,14 +90,8 @@ class ReviewCopy:
             "need": self.need,
             "author": self.author,
             "organisation": self.organisation,
-            "grant": {
-                "id": grant.id,
-                "purpose": grant.purpose,
-                "uses": grant.uses,
-                "used": self.grant.used,
-                "not_after": _time(grant.not_after),
-                "review": grant.review.value,
-            },
+            "grant": first,
+            "also_under": further,
             "plan": {language: explain(self.plan, language) for language in LANGUAGES},
             "cost": dict(self.cost),
             "bounds": _bounds(self.plan),
@@ -132,6 +128,19 @@ class ReviewCopy:
             },
             "level": LEVEL,
         }
+
+
+def _grant(standing: GrantStanding) -> dict[str, Any]:
+    """A grant that the query was asked under, and how often it was used."""
+    grant = standing.grant
+    return {
+        "id": grant.id,
+        "purpose": grant.purpose,
+        "uses": grant.uses,
+        "used": standing.used,
+        "not_after": _time(grant.not_after),
+        "review": grant.review.value,
+    }
 
 
 def _names(plan: Plan, between: str) -> str:

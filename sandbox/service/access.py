@@ -6,6 +6,7 @@ the next call.
 
 from collections.abc import Sequence
 
+from policies.coverage import Coverage, cover
 from policies.decide import decide, speaks_for
 from policies.request import AccessRequest, Permit
 from policies.roles import Action
@@ -44,7 +45,7 @@ def require(
     _raise(decide(request, ()))
 
 
-def require_grant(
+def require_grants(
     enclave: Enclave,
     actor: Person,
     action: Action,
@@ -55,8 +56,8 @@ def require_grant(
     tables: Sequence[str] = (),
     columns: Sequence[str] = (),
     aggregates: Sequence[Aggregate] = (),
-) -> Permit:
-    """The grants that allow it, and the policies that say so. `tables` are "dataset.table", `columns`
+) -> Coverage:
+    """The grants that allow it, alone or together, and the policies that say so. `tables` are "dataset.table", `columns`
     "dataset.table.column".
 
     Raises Frozen, NotFound, PurposeNotGranted, GrantTooNarrow, GrantRevoked, GrantUsedUp or GrantNotInForce.
@@ -73,7 +74,10 @@ def require_grant(
         frozen_person=is_frozen(enclave, actor),
         frozen_datasets=frozen_datasets(enclave, tuple(datasets)),
     )
-    return _raise(decide(request, standings))
+    found = cover(request, standings)
+    if isinstance(found, Coverage):
+        return found
+    raise found
 
 
 def require_free(enclave: Enclave, datasets: Sequence[str]) -> None:

@@ -29,14 +29,14 @@ from sandbox.privacy.mechanism import measurement_spec
 from sandbox.review.profile import Profile
 from sandbox.review.rules import Asked, Ruling, before
 from sandbox.service import ruling
-from sandbox.service.access import datasets_of, own_standings, require, require_free, require_grant
+from sandbox.service.access import datasets_of, own_standings, require, require_free, require_grants
 from sandbox.service.audit import PURPOSE_LIMIT, is_label
 from sandbox.service.enclave import Enclave
 from sandbox.service.memory_bound import check_memory
 from sandbox.service.release_clock import columns_read, slot_ms
 from sandbox.terms.canonical import digest
 from sandbox.terms.dataset import Account, Dataset, Grade, Table, UnitSpace, Version
-from sandbox.terms.loss import decimal_text, parse_decimal
+from sandbox.terms.loss import Loss, decimal_text, parse_decimal
 from sandbox.terms.order import SourceVersion
 from sandbox.terms.people import Aggregate, Grant, Person
 from sandbox.terms.refusal import CoreGrade, DatasetNotLoaded, Fault, MalformedRequest, RequestTooLarge
@@ -71,7 +71,7 @@ class QueryRequest:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question that can be answered and paid for by any of `grants`, the one with most left first.
+    """A question that can be asked under any of `choices`, each a set of grants that cover it together, the best first.
 
     `epsilon` is the canonical text of what was asked; `spec` fixes the noise and the exact cost. `policies` are the ids
     of those that permit it; `ruling` is what the review rules of `profile` say of `asked`, from the plan alone.
@@ -83,13 +83,18 @@ class Question:
     space: UnitSpace
     version: Version
     also: tuple[SourceVersion, ...]
-    grants: tuple[Grant, ...]
+    choices: tuple[tuple[Grant, ...], ...]
     policies: tuple[str, ...]
     spec: MeasurementSpec
     epsilon: str
     profile: Profile
     asked: Asked
     ruling: Ruling
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """Those that it will be asked under: all of them are used and charged."""
+        return self.choices[0]
 
     @property
     def sources(self) -> tuple[SourceVersion, ...]:
@@ -105,11 +110,12 @@ class Question:
         """When the answer comes, in milliseconds after acceptance."""
         return slot_ms(self.plan, self.tables, tick_ms, turns, self.space.buckets)
 
-    def answer_key(self, grant: Grant) -> str:
-        """Names the question: grant, plan, data version, asked-for loss. Asked again, it has the same answer."""
+    def answer_key(self, grants: Sequence[Grant]) -> str:
+        """Names the question: grants, plan, data version, asked-for loss. Asked again, it has the same answer."""
         return digest(
             {
-                "grant": grant.id,
+                "grant": grants[0].id,
+                "also_under": [grant.id for grant in grants[1:]],
                 "plan": self.plan_digest,
                 "version": self.version.number,
                 "manifest": self.version.manifest,
@@ -157,7 +163,7 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
     grade = ruling.strictest(known[name] for name in plan.datasets)
     if grade is Grade.CORE:
         raise CoreGrade
-    permit = require_grant(
+    covered = require_grants(
         enclave,
         actor,
         action,
@@ -170,16 +176,16 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
     )
     require_free(enclave, plan.public_datasets)
     space = enclave.ledger.space(plan.unit_space)
-    if space is None or not permit.grants:
+    if space is None or not covered.choices:
         raise Fault
     version, *also = (_version(enclave, name) for name in (primary, *_further(plan, primary)))
     tables = _tables(plan, known)
     loss = request_loss(space, epsilon)
     spec = measurement_spec(plan, space.mode, loss.units, selection_delta(space))
     check_memory(plan, tables, enclave.settings.worker_memory)
-    grants = _most_left_first(enclave, space.name, permit.grants)
+    choices = _best_first(enclave, space.name, covered.choices, spec.cost)
     profile = ruling.profile_for(grade)
-    asked = ruling.asked(plan, grade, grants[0], epsilon, request.need)
+    asked = ruling.asked(plan, grade, choices[0], epsilon, request.need)
     return Question(
         plan=plan,
         plan_digest=plan_digest(plan),
@@ -187,8 +193,8 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
         space=space,
         version=version,
         also=tuple(SourceVersion(item.dataset, item.number, item.manifest) for item in also),
-        grants=grants,
-        policies=permit.policies,
+        choices=choices,
+        policies=covered.policies,
         spec=spec,
         epsilon=decimal_text(epsilon),
         profile=profile,
@@ -266,12 +272,20 @@ def is_own(kind: str) -> bool:
     return kind in ("grant", "analyst")
 
 
-def _most_left_first(enclave: Enclave, space: str, grants: Sequence[Grant]) -> tuple[Grant, ...]:
-    """Ties go to the lower id, so that the choice is a function of the books. A grant's δ is never short before its
-    analyst's."""
+def _best_first(
+    enclave: Enclave, space: str, choices: Sequence[tuple[Grant, ...]], cost: Loss
+) -> tuple[tuple[Grant, ...], ...]:
+    """Those that can pay, then the fewest grants, then the most left in the one with least. Ties go to the lower ids, so
+    that the choice is a function of the books. A grant's δ is never short before its analyst's."""
 
-    def left(grant: Grant) -> int:
-        accounts = enclave.ledger.accounts(space, grant=grant.id)
+    def left(grant: str) -> int:
+        accounts = enclave.ledger.accounts(space, grant=grant)
         return next((account.left for account in accounts if account.kind == "grant"), 0)
 
-    return tuple(sorted(grants, key=lambda grant: (-left(grant), grant.id)))
+    amounts = {name: left(name) for name in {grant.id for grants in choices for grant in grants}}
+
+    def rank(grants: tuple[Grant, ...]) -> tuple[bool, int, int, list[str]]:
+        least = min(amounts[grant.id] for grant in grants)
+        return least < cost.units, len(grants), -least, [grant.id for grant in grants]
+
+    return tuple(sorted(choices, key=rank))

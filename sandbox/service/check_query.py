@@ -46,6 +46,10 @@ def check(enclave: Enclave, actor: Person, request: QueryRequest, drawn: str = "
     return quote
 
 
+_KINDS = ("space", "dataset", "grant", "analyst")
+"""Outermost first."""
+
+
 def _log(enclave: Enclave, actor: Person, request: QueryRequest, verdict: str, **more: Any) -> None:
     facts = {"text_tag": text_tag(enclave, request.sql), "verdict": verdict, "purpose": purpose_fact(request.purpose)}
     enclave.ledger.append(entry(enclave, actor, "query.checked", facts | more))
@@ -70,16 +74,18 @@ def _delta_text(units: int) -> str:
 
 def _accounts(enclave: Enclave, actor: Person, question: Question) -> list[Account]:
     """All that the question debits, outermost first."""
-    space, grant = question.space.name, question.grants[0].id
-    first, *further = question.plan.datasets
-    found = list(enclave.ledger.accounts(space, dataset=first, grant=grant, analyst=actor.name))
-    for name in further:
-        found[2:2] = [account for account in enclave.ledger.accounts(space, dataset=name) if account.kind == "dataset"]
-    return found
+    space, ledger = question.space.name, enclave.ledger
+    found = {
+        account: None
+        for dataset in question.plan.datasets
+        for grant in question.grants
+        for account in ledger.accounts(space, dataset=dataset, grant=grant.id, analyst=actor.name)
+    }
+    return sorted(found, key=lambda account: (_KINDS.index(account.kind), account.owner))
 
 
 def _quote(enclave: Enclave, actor: Person, question: Question, drawn: str) -> Quote:
-    plan, grant, cost = question.plan, question.grants[0], question.spec.cost
+    plan, cost = question.plan, question.spec.cost
     first, origins = plan.measurements[0], lineage(plan)
     accounts = _accounts(enclave, actor, question)
     for account in reversed(accounts):  # the innermost short one is named: it says least of others
@@ -90,7 +96,8 @@ def _quote(enclave: Enclave, actor: Person, question: Question, drawn: str) -> Q
         datasets=(plan.datasets[0], *sorted({*plan.datasets[1:], *plan.public_datasets})),
         table=plan.scans[0].table,
         version=question.version.number,
-        grant=grant.id,
+        grant=question.grants[0].id,
+        grants=tuple(grant.id for grant in question.grants),
         plan={"en": explain(plan, "en"), "zh": explain(plan, "zh")},
         picture=picture(plan, drawn) if drawn else "",
         groups=None if first.selected else first.groups,

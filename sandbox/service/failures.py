@@ -27,7 +27,7 @@ def freeze_after_failures(enclave: Enclave, grant: str) -> bool:
     settled = [
         record
         for record in ledger.queries(standing.grant.analyst)
-        if record.grant == grant
+        if grant in record.grants
         and not record.reused
         and record.state != QueryState.RESERVED
         and all(record.accepted_at > at for at in before)

@@ -12,13 +12,14 @@ from sandbox.plan.query import Plan
 from sandbox.plan.relation_facts import made_texts
 from sandbox.plan.relation_sizes import CELL_BYTES, UNIT_BYTES, columns_held, public_rows_held, relation_rows_held
 from sandbox.plan.relations import Scan, scans_of, streamed
+from sandbox.plan.text_sizes import LENGTH_UNDECLARED, worked_bytes
 from sandbox.service.release_clock import Tables
 from sandbox.terms.dataset import Type
 from sandbox.terms.refusal import MemoryBound
 
 BASE_BYTES = 512 * 2**20
-"""Interpreter, libraries and compiled passes (180 MB measured), what a block's expressions need (at most 50 MB: see
-`workers.evaluate`), and the footer of a large file."""
+"""Interpreter, libraries and compiled passes (250 MB measured), what a block's expressions need without their texts (at
+most 50 MB: see `workers.evaluate`), and the footer of a large file."""
 
 ROW_GROUP = 131_072
 """Rows that a worker holds at a time, of every column that it reads."""
@@ -30,17 +31,18 @@ RUN_BYTES = 24
 """One unit's number of rows, all of a bucket's at once: 8, twice while they are joined."""
 
 TEXT_FACTOR = 6
-"""Bytes for a byte of text that has no declared keys: pages, the dictionary as it grows, the finished one. Measured: 5.0
-where all texts are different."""
+"""Bytes for a byte of text that has no declared keys: pages, the dictionary as it grows, the finished one; where rows come
+in batches, the texts of several row groups put together, told apart and sorted. Measured: 5.0 where all are different."""
+
+MADE_COPIES = 5
+"""Copies of a text that a relation computes of all rows of a batch, beside it: its blocks, these put together, the different
+ones, those in use. One text is worked on at a time. Measured: 4.2."""
 
 TEXT_BYTES_MAX = 2**31 - 1
 """Text of one column in one row group: offsets into it have 32 bits."""
 
 GROUP_VECTOR_BYTES = 64
 """One group of one primitive: its sum in the worker, packed and sealed. Eight bytes, a few times."""
-
-LENGTH_UNDECLARED = 2**18
-"""Characters of a text whose column declares no length: a cell of a file has at most 1 MiB. Descriptions always do."""
 
 ANSWER_BYTES_MAX = 48 * 2**20
 """What an answer may weigh on its way from the engine, whose frames hold 64 MiB: a heavier one would be paid for and lost."""
@@ -51,7 +53,7 @@ _UTF8_BYTES = 4
 def check_memory(plan: Plan, tables: Tables, limit: int) -> None:
     """Raises MemoryBound where a worker may need more than `limit` bytes for the plan. `tables` are those that it scans."""
     needed = worker_bytes(plan, tables)
-    texts = [size for measurement in plan.measurements for size in _text_bytes(measurement, tables)]
+    texts = [size for measurement in plan.measurements for size in _text_bytes(measurement, tables, ROW_GROUP)]
     if needed > limit or any(size > TEXT_BYTES_MAX for size in texts):
         raise MemoryBound(f"It could need {_gib(needed)} GiB; a worker has {_gib(limit)} GiB.")
     if answer_bytes(plan) > ANSWER_BYTES_MAX:
@@ -79,16 +81,20 @@ def _read_bytes(measurement: Measurement, tables: Tables) -> int:
     if not streamed(relation):
         rows = relation_rows_held(relation) + public_rows_held(relation)
         held += rows * columns_held(relation) * CELL_BYTES
-        held += rows * _UTF8_BYTES * sum(made_texts(relation, tables))
+        made = list(made_texts(relation, tables))
+        held += rows * _UTF8_BYTES * (sum(made) + MADE_COPIES * max(made, default=0))
+    held += worked_bytes(measurement, tables)
     of_units = RUN_BYTES if streamed(relation) else UNIT_BYTES
-    return sum(scan.rows_max for scan in scans) * of_units + held + sum(_text_bytes(measurement, tables)) * TEXT_FACTOR
+    most = ROW_GROUP if streamed(relation) else max(ROW_GROUP, *(scan.rows_per_unit for scan in scans))
+    held += sum(_text_bytes(measurement, tables, most)) * TEXT_FACTOR
+    return sum(scan.rows_max for scan in scans) * of_units + held
 
 
-def _text_bytes(measurement: Measurement, tables: Tables) -> list[int]:
-    """Bytes of text held at a time of each text column that the measurement reads: one row group of a private table, all
-    of a public one."""
+def _text_bytes(measurement: Measurement, tables: Tables, most: int) -> list[int]:
+    """Bytes of text held at a time of each text column that the measurement reads: of a private table `most` rows (a row
+    group, and where rows come in batches all of one unit), all of a public one."""
     return [
-        (scan.rows_max if scan.public else min(scan.rows_max, ROW_GROUP)) * _UTF8_BYTES * length
+        (scan.rows_max if scan.public else min(scan.rows_max, most)) * _UTF8_BYTES * length
         for scan in scans_of(measurement.relation)
         for length in _lengths(scan, tables)
     ]

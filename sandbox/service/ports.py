@@ -9,11 +9,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from sandbox.service.found_entries import EntryFilter, FoundEntry
 from sandbox.terms.answer import Answer
 from sandbox.terms.dataset import Account, Dataset, UnitSpace, Version
 from sandbox.terms.loss import Loss
 from sandbox.terms.order import LoadOrder, MeasureOrder, SourceVersion
-from sandbox.terms.people import Freeze, Grant, GrantRequest, GrantStanding, Person, PublicKeys, RequestStanding
+from sandbox.terms.people import (
+    Freeze,
+    Grant,
+    GrantRequest,
+    GrantStanding,
+    Person,
+    PublicKeys,
+    RequestStanding,
+    UnderGrant,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +57,13 @@ class EntryReceipt(Receipt):
 class Reservation:
     """What the reserving transaction takes from every account it touches, and for what.
 
-    `answer_key` names the question (grant, plan digest, data version, asked-for loss); `grant_version` and `grant` are
+    `answer_key` names the question (grants, plan digest, data version, asked-for loss); `grant_version` and `grant` are
     rechecked inside the transaction, with its term, number of uses, revocation, and what is frozen, as is the
     idempotency key. `key` is the id of the person's registered keys: the answer will be sealed to them. `also` are the
-    versions of further datasets that are read, sorted: those with units are of the same space, covered by the same grant,
-    and their accounts are debited too; public ones cost nothing.
+    versions of further datasets that are read, sorted: those with units are of the same space, named by one of the grants,
+    and their accounts are debited too; public ones cost nothing. `also_under` are further grants, sorted, that the query is
+    asked under: each is for the same purpose, names something that is read, and is rechecked, used and debited like the
+    first, which names `dataset`.
     """
 
     query: str
@@ -70,6 +82,12 @@ class Reservation:
     accepted_at: datetime
     visible_at: datetime
     also: tuple[SourceVersion, ...] = ()
+    also_under: tuple[UnderGrant, ...] = ()
+
+    @property
+    def grants(self) -> tuple[UnderGrant, ...]:
+        """All grants that it is asked under, the first one first."""
+        return (UnderGrant(self.grant, self.grant_version), *self.also_under)
 
 
 class QueryState:
@@ -103,6 +121,13 @@ class QueryRecord:
     answer: dict[str, Any] | None
     further: tuple[str, ...] = ()
     """The other datasets that it reads, public ones too, sorted."""
+    also_under: tuple[str, ...] = ()
+    """The further grants that it was asked under, sorted."""
+
+    @property
+    def grants(self) -> tuple[str, ...]:
+        """All grants that it was asked under, the first one first."""
+        return (self.grant, *self.also_under)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -162,6 +187,13 @@ class ReviewRecord:
     released_entry: int | None
     further: tuple[str, ...] = ()
     """The other datasets that the query reads, public ones too, sorted."""
+    also_under: tuple[str, ...] = ()
+    """The further grants that the query was asked under, sorted."""
+
+    @property
+    def grants(self) -> tuple[str, ...]:
+        """All grants that the query was asked under, the first one first."""
+        return (self.grant, *self.also_under)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -180,44 +212,6 @@ class ReleaseRecord:
     certificate: dict[str, Any]
     envelope: bytes
     entry: int
-
-
-@dataclass(frozen=True, slots=True)
-class EntryFilter:
-    """Which entries of the log are looked for; None asks for nothing.
-
-    `actor` finds what a person did and what the enclave did for them (settling their query); `organisation` is that
-    person's, as enrolled. `decision` is answerable, reserved, committed, forfeited, reused, attached, requested, granted,
-    declined, revoked, frozen, lift-asked, lifted, viewed, approved, rejected, withdrawn, lapsed, released, explained, a vote
-    that decided nothing (approve, reject), the code of a refusal, or "refused" for any code. `since` is inclusive, `until`
-    exclusive; `text_tag` is a query text's keyed hash.
-    """
-
-    actor: str | None = None
-    organisation: str | None = None
-    dataset: str | None = None
-    purpose: str | None = None
-    decision: str | None = None
-    kind: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    text_tag: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FoundEntry:
-    """What the log's index holds of an entry. `person` is on whose behalf: the actor, or who asked the settled query."""
-
-    index: int
-    kind: str
-    at: datetime
-    actor: str
-    person: str
-    organisation: str | None
-    datasets: tuple[str, ...]
-    purpose: str | None
-    decision: str | None
-    text_tag: str | None
 
 
 class Ledger(Protocol):
@@ -267,7 +261,7 @@ class Ledger(Protocol):
         ends the freeze (the ledger writes the kind freeze.lifted). Raises NotFound, AlreadyDecided, OwnRequest."""
 
     def reserve(self, reservation: Reservation, entry: Entry) -> tuple[QueryRecord, Receipt]:
-        """Debit every account, consume the order id, append the entry, in one transaction.
+        """Debit every account, use every grant, consume the order id, append the entry, in one transaction.
 
         The same idempotency key with the same body returns the first record and its receipt, spending nothing.
         Raises: BudgetInsufficient (facts: account, left), GrantNotInForce, GrantRevoked, GrantUsedUp, Frozen, KeysRequired,
@@ -293,7 +287,8 @@ class Ledger(Protocol):
 
     def release(self, release: ReleaseRecord, entry: Entry) -> tuple[ReleaseRecord, Receipt]:
         """Let an answer out, once: a second call returns the first record. Its review must be approved, its grant
-        not revoked, and neither person, grant nor any dataset that was read frozen, in this transaction. `entry` of the record is ignored.
+        not revoked (none of its grants), and neither person, grants nor any dataset that was read frozen, in this
+        transaction. `entry` of the record is ignored.
         Raises: GrantRevoked, Frozen, AuditUnavailable; ValueError without an approving decision."""
 
     def forfeit(self, order: str, entry: Entry) -> Receipt:

@@ -33,6 +33,7 @@ _RESERVED_FACTS = (
     "also",
     "grant",
     "grant_version",
+    "also_under",
     "person",
     "key",
     "bundle",
@@ -43,7 +44,7 @@ _RESERVED_FACTS = (
 def release(enclave: Enclave, review: ReviewRecord) -> bool:
     """Seal, certify and let out the answer of an approved review; whether it is out now. Doing it again changes nothing.
 
-    False where the grant was revoked, the person, the grant or a dataset is frozen, or the ledger cannot be written.
+    False where a grant was revoked, the person, a grant or a dataset is frozen, or the ledger cannot be written.
     """
     if review.released_entry is not None:
         return True
@@ -75,7 +76,7 @@ def release_pending(enclave: Enclave) -> int:
 
 
 def lapse(enclave: Enclave, review: ReviewRecord) -> ReviewRecord:
-    """The review as it is now: an open one whose grant was revoked is closed here, at the first look after that."""
+    """The review as it is now: an open one of which a grant was revoked is closed here, at the first look after that."""
     if review.decision is not None or not is_revoked(enclave, review):
         return review
     # Somebody may be faster; or it is closed at a later look, and meanwhile nothing of a revoked grant is released.
@@ -85,15 +86,16 @@ def lapse(enclave: Enclave, review: ReviewRecord) -> ReviewRecord:
 
 
 def is_revoked(enclave: Enclave, review: ReviewRecord) -> bool:
-    """Whether the grant that paid was revoked."""
-    standing = enclave.ledger.standing(review.grant)
-    return standing is None or standing.revoked
+    """Whether any of the grants that paid was revoked."""
+    standings = [enclave.ledger.standing(grant) for grant in review.grants]
+    return any(standing is None or standing.revoked for standing in standings)
 
 
 def is_stopped(enclave: Enclave, review: ReviewRecord) -> bool:
-    """Whether an officer has frozen the author, the grant or a dataset that was read."""
+    """Whether an officer has frozen the author, a grant or a dataset that was read."""
     datasets = ((Subject.DATASET, name) for name in review.datasets)
-    subjects = ((Subject.PERSON, review.author), (Subject.GRANT, review.grant), *datasets)
+    grants = ((Subject.GRANT, name) for name in review.grants)
+    subjects = ((Subject.PERSON, review.author), *grants, *datasets)
     return any(enclave.ledger.frozen(subject, name) for subject, name in subjects)
 
 

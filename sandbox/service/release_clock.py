@@ -7,6 +7,7 @@ back (security.md P1: neighbouring datasets told apart by run time alone).
 
 from collections.abc import Iterator, Mapping
 
+from sandbox.plan.answers import listed_tables
 from sandbox.plan.expressions import children
 from sandbox.plan.measurement import Measurement
 from sandbox.plan.nodes import Expression, Membership
@@ -20,11 +21,13 @@ from sandbox.plan.relations import (
     Relation,
     Scan,
     expressions_of,
+    is_public,
     rows_max,
     sources_of,
     streamed,
 )
 from sandbox.service.call_costs import calls_ns, costly
+from sandbox.service.relation_costs import keys_ns, public_joins_ns
 from sandbox.terms.dataset import Table, Type
 
 Tables = Mapping[tuple[str, str], Table]
@@ -60,10 +63,14 @@ SELECTED_US = 40
 """One draw that decides whether a private group shows; every row could be in a group of its own."""
 
 RELATION_ROW_NS = 600
-"""One row through a node that sorts or looks up: per-unit aggregates, windows, joins. Measured: 80 to 250 ns."""
+"""One row through a node that sorts or looks up: per-unit aggregates, windows, joins. Measured: 80 to 250 ns. Keys and
+aggregates come on top: see `relation_costs`."""
 
 DISTINCT_ROW_NS = 1_500
 """One counted row's distinct value or private key: coded, hashed, sealed, merged. Measured: 300 to 700 ns."""
+
+LISTED_CELL_NS = 2_000
+"""One value of a public row that becomes a line: computed, written as a value, joined. Measured: 400 and 1,000 ns."""
 
 DOUBLINGS = 3
 """How often a late engine moves an answer to the next slot before the loss is forfeited."""
@@ -73,11 +80,14 @@ def slot_ms(plan: Plan, tables: Tables, tick_ms: int, turns: int, buckets: int =
     """Milliseconds from acceptance to the first slot, a multiple of the tick. `tables` are those that the plan scans.
 
     `turns` is how many queries one worker may have to serve at a time: each waits for the rows of all others. A public
-    table is read for each of the `buckets`.
+    table is read and worked on for each of the `buckets`.
     """
     nanoseconds = BASE_MS * 10**6
     for measurement in plan.measurements:
         nanoseconds += turns * _rows_ns(measurement, tables, buckets) + _noise_ns(measurement)
+    for table in listed_tables(plan.answer):
+        nanoseconds += _relation_ns(table.relation, tables, 1)
+        nanoseconds += rows_max(table.relation) * len(table.columns) * LISTED_CELL_NS
     tick = tick_ms * 10**6
     return -(-nanoseconds // tick) * tick_ms
 
@@ -85,7 +95,7 @@ def slot_ms(plan: Plan, tables: Tables, tick_ms: int, turns: int, buckets: int =
 def _rows_ns(measurement: Measurement, tables: Tables, buckets: int) -> int:
     """What all rows take at most: reading, every operator, and what is measured of them."""
     relation = measurement.relation
-    found = _relation_ns(relation, tables, buckets)
+    found = _relation_ns(relation, tables, buckets) + public_joins_ns(relation, tables, buckets, RELATION_ROW_NS)
     passes = 1 + sum(
         primitive.depth if isinstance(primitive, TreeCounts) else 1 for primitive in measurement.primitives
     )
@@ -110,7 +120,7 @@ def _relation_ns(relation: Relation, tables: Tables, buckets: int) -> int:
     elif not streamed(relation):
         each += ROW_COLUMN_NS
     rows = max(rows_max(relation), *(rows_max(source) for source in sources))
-    return below + rows * each
+    return below + (buckets if is_public(relation) else 1) * (rows * each + keys_ns(relation, tables))
 
 
 def _calls_ns(expression: Expression, source: Relation, tables: Tables) -> int:

@@ -62,7 +62,7 @@ def copy(enclave: Enclave, actor: Person, review_id: str) -> ReviewCopy:
         need=str(record.request["need"]),
         author=item.review.author,
         organisation=item.review.organisation,
-        grant=item.standing,
+        grants=item.standings,
         cost=cost_of(record).to_json(),
         profile=profile_for(item.grade),
         reasons=opening.reasons,
@@ -137,12 +137,12 @@ def _theirs(enclave: Enclave, actor: Person, action: Action, review_id: str) -> 
 def _counted(enclave: Enclave, actor: Person, review: ReviewRecord, verdict: str, reason: str, digest: str) -> VoteView:
     item = reviewed(enclave, lapse(enclave, review))
     if item.review.decision == "lapsed":
-        raise AlreadyDecided("The grant was revoked, so this review has lapsed.")
+        raise AlreadyDecided("A grant was revoked, so this review has lapsed.")
     refusal = may_vote(item.found, actor, item.review.human, item.review.organisation)
     if refusal is not None:
         raise refusal
     if _gave_grant(enclave, actor, item):
-        raise OwnRequest("You gave the grant that this was asked under; somebody else reviews it.")
+        raise OwnRequest("You gave a grant that this was asked under; somebody else reviews it.")
     if digest != item.digest:
         raise ReviewChanged
     now = enclave.clock.now()
@@ -167,9 +167,9 @@ def _counted(enclave: Enclave, actor: Person, review: ReviewRecord, verdict: str
 
 
 def _gave_grant(enclave: Enclave, actor: Person, item: Reviewed) -> bool:
-    """Whether the human who reviews gave the grant as steward: what one human opened, another looks at."""
-    giver = enclave.ledger.person(item.standing.grant.given_by)
-    return giver is None or giver.human == actor.human
+    """Whether the human who reviews gave one of the grants as steward: what one human opened, another looks at."""
+    givers = [enclave.ledger.person(standing.grant.given_by) for standing in item.standings]
+    return any(giver is None or giver.human == actor.human for giver in givers)
 
 
 def _waits(review: ReviewRecord) -> bool:

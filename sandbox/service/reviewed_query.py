@@ -19,12 +19,12 @@ from sandbox.terms.refusal import Fault, Refusal
 @dataclass(frozen=True, slots=True)
 class Reviewed:
     """`datasets` are all that the query reads, `grade` is the strictest of them. `digest` is what a vote is bound to now;
-    `found` counts the votes that are bound to it."""
+    `standings` are the grants it was asked under, `found` counts the votes that are bound to it."""
 
     review: ReviewRecord
     record: QueryRecord
     datasets: tuple[Dataset, ...]
-    standing: GrantStanding
+    standings: tuple[GrantStanding, ...]
     digest: str
     found: Tally
 
@@ -35,12 +35,13 @@ class Reviewed:
 
 def reviewed(enclave: Enclave, review: ReviewRecord) -> Reviewed:
     """Look up what a review is about."""
-    record, standing = enclave.ledger.query(review.query), enclave.ledger.standing(review.grant)
+    record = enclave.ledger.query(review.query)
+    standings = [given for name in review.grants if (given := enclave.ledger.standing(name)) is not None]
     datasets = [found[0] for name in review.datasets if (found := enclave.ledger.dataset(name)) is not None]
-    if record is None or len(datasets) != len(review.datasets) or standing is None:
+    if record is None or len(datasets) != len(review.datasets) or len(standings) != len(review.grants):
         raise Fault
     digest = binding(enclave, record)
-    return Reviewed(review, record, tuple(datasets), standing, digest, counted(review, digest, review.votes))
+    return Reviewed(review, record, tuple(datasets), tuple(standings), digest, counted(review, digest, review.votes))
 
 
 def counted(review: ReviewRecord, digest: str, votes: tuple[VoteRecord, ...]) -> Tally:
@@ -71,6 +72,6 @@ def plan_of(enclave: Enclave, item: Reviewed) -> Plan:
 
 def _descriptions(enclave: Enclave, item: Reviewed) -> Iterator[tuple[Dataset, ...]]:
     """The datasets as their author saw them, as far as that can still be told: grants may have come and gone since."""
-    for standings in (enclave.ledger.standings(item.record.person), (item.standing,)):
+    for standings in (enclave.ledger.standings(item.record.person), item.standings):
         yield tuple(granted(dataset, standings) for dataset in item.datasets)
     yield item.datasets

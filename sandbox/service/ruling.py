@@ -3,7 +3,7 @@
 The rules themselves are `sandbox.review`; their profiles travel with the policies, so the policy bundle's digest covers them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ from sandbox.service.ports import QueryRecord
 from sandbox.terms.answer import Answer
 from sandbox.terms.canonical import digest
 from sandbox.terms.dataset import Dataset, Grade
-from sandbox.terms.people import Grant
+from sandbox.terms.people import Grant, ReviewDuty
 from sandbox.terms.refusal import Fault
 
 LEVEL = 0.95
@@ -46,16 +46,20 @@ def profile_for(grade: Grade) -> Profile:
     return profile_of(_profiles(), grade)
 
 
-def asked(plan: Plan, grade: Grade, grant: Grant, epsilon: Fraction, need: str) -> Asked:
-    """What the rules look at before there is an answer; `grade` is the strictest of the data's."""
+_DUTIES = (ReviewDuty.PROFILE, ReviewDuty.HELD, ReviewDuty.TWO)
+
+
+def asked(plan: Plan, grade: Grade, grants: Sequence[Grant], epsilon: Fraction, need: str) -> Asked:
+    """What the rules look at before there is an answer; `grade` is the strictest of the data's. Of several grants the smallest
+    budget and the strictest duty count."""
     return Asked(
         grade=grade,
         epsilon=epsilon,
-        grant_epsilon=grant.epsilon,
+        grant_epsilon=min(grant.epsilon for grant in grants),
         groups=groups_asked(plan),
         columns=value_columns(plan),
         need=need,
-        duty=grant.review,
+        duty=max((grant.review for grant in grants), key=_DUTIES.index),
     )
 
 

@@ -14,7 +14,7 @@ from sandbox.proof.sealing import unseal
 from sandbox.service.access import require
 from sandbox.service.audit import check_reason, entry, is_label, stated, text_tag
 from sandbox.service.enclave import Enclave
-from sandbox.service.ports import EntryFilter
+from sandbox.service.found_entries import EntryFilter
 from sandbox.service.views import EntryView, FoundView, OpenedView
 from sandbox.terms.people import Person
 from sandbox.terms.refusal import MalformedRequest, NotFound

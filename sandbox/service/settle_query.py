@@ -30,11 +30,11 @@ from sandbox.terms.refusal import AuditUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """All that settling needs to know of a reserved query: its order, its grant, and what the review rules look at."""
+    """All that settling needs to know of a reserved query: its order, its grants, and what the review rules look at."""
 
     running: Running
     order: MeasureOrder
-    grant: str
+    grants: tuple[str, ...]
     plan_digest: str
     asked: Asked
     profile: Profile
@@ -120,7 +120,8 @@ def _settle(enclave: Enclave, task: Task, measured: Measured | None) -> bool:
     except AuditUnavailable:
         return False
     if measured is None:
-        freeze_after_failures(enclave, task.grant)
+        for grant in task.grants:
+            freeze_after_failures(enclave, grant)
         return True
     review = enclave.ledger.review_of(order)
     if review is not None and review.decision is not None:

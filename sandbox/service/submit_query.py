@@ -1,12 +1,13 @@
 """The straight line of one query: who signed it, decide, compile, price, reserve in one transaction, and only then ask
 the engine.
 
-One question, one draw: while a grant's question is running, asking it again gives the query that runs; once it is
+One question, one draw: while a question is running under its grants, asking it again gives the query that runs; once it is
 answered, the stored answer under a new query of no cost. A refusal spends nothing and is in the log; where even that
 cannot be written, the caller hears `AuditUnavailable` and nothing has happened.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +30,7 @@ from sandbox.service.signed_request import check_signed, sealed_request
 from sandbox.service.views import QueryView
 from sandbox.terms.loss import Loss
 from sandbox.terms.order import MeasureOrder
-from sandbox.terms.people import Grant, Person
+from sandbox.terms.people import Grant, Person, UnderGrant
 from sandbox.terms.refusal import (
     AuditUnavailable,
     BudgetInsufficient,
@@ -80,7 +81,7 @@ def _submit(enclave: Enclave, actor: Person, request: QueryRequest, key: str) ->
     if known is not None:
         return known
     question = ask(enclave, actor, Action.SUBMIT_QUERY, request)
-    _check_grants(enclave, question.grants)
+    _check_grants(enclave, question.choices)
     with enclave.desk.lock:
         answered = _answered(enclave, actor, request, key, question)
     if answered is not None:
@@ -99,10 +100,10 @@ def _submit(enclave: Enclave, actor: Person, request: QueryRequest, key: str) ->
     return seen(enclave, record)
 
 
-def _check_grants(enclave: Enclave, grants: tuple[Grant, ...]) -> None:
+def _check_grants(enclave: Enclave, choices: Sequence[Sequence[Grant]]) -> None:
     """Raises Fault where the ledger's row is not the grant that was signed: somebody has edited it."""
     try:
-        for grant in grants:
+        for grant in {grant.id: grant for grants in choices for grant in grants}.values():
             check_grant(grant, enclave.release_key.verifier)
     except ProofFailed:
         raise Fault("A grant in the ledger is not the one that was signed; nothing was run.") from None
@@ -127,12 +128,12 @@ def _known(enclave: Enclave, actor: Person, request: QueryRequest, key: str) -> 
 
 
 def _answered(enclave: Enclave, actor: Person, request: QueryRequest, key: str, question: Question) -> QueryView | None:
-    """The same question of the same grant: the query that is running with it, else the stored answer for nothing.
+    """The same question of the same grants: the query that is running with it, else the stored answer for nothing.
 
     Running comes first: a query leaves the desk only after it was committed, so none is missed in between.
     """
-    for grant in question.grants:
-        running = enclave.desk.asking(question.answer_key(grant))
+    for grants in question.choices:
+        running = enclave.desk.asking(question.answer_key(grants))
         record = enclave.ledger.query(running.query) if running is not None else None
         if record is not None:
             facts = {
@@ -143,9 +144,9 @@ def _answered(enclave: Enclave, actor: Person, request: QueryRequest, key: str, 
             enclave.ledger.append(entry(enclave, actor, "query.attached", facts))
             enclave.desk.remember(actor.name, key, request.body_digest, record.id)
             return seen(enclave, record)
-    for grant in question.grants:
+    for grants in question.choices:
         now = enclave.clock.now()
-        reservation = _reservation(enclave, actor, request, key, question, grant, now, None)
+        reservation = _reservation(enclave, actor, request, key, question, grants, now, None)
         free = replace(reservation, loss=Loss(reservation.loss.mode, 0), visible_at=now)
         facts = _facts(enclave, request, question)
         found = enclave.ledger.reuse(free, entry(enclave, actor, "query.reused", facts, now))
@@ -166,9 +167,8 @@ def _reserve(
     enclave: Enclave, actor: Person, request: QueryRequest, key: str, question: Question, engine: EngineStatus
 ) -> tuple[QueryRecord, Task | None]:
     """The one transaction that spends, and what is to be done then; no task where the key was known to the ledger."""
-    grant = question.grants[0]
     monotonic, now = enclave.clock.monotonic(), enclave.clock.now()
-    reservation = _reservation(enclave, actor, request, key, question, grant, now, engine)
+    reservation = _reservation(enclave, actor, request, key, question, question.grants, now, engine)
     facts = _facts(enclave, request, question)
     first = _slot_ms(enclave, question)
     running = Running(reservation.query, actor.name, reservation.answer_key, monotonic, first)
@@ -196,7 +196,7 @@ def _reserve(
     task = Task(
         running,
         order,
-        grant.id,
+        tuple(grant.id for grant in question.grants),
         question.plan_digest,
         question.asked,
         question.profile,
@@ -212,21 +212,22 @@ def _reservation(
     request: QueryRequest,
     key: str,
     question: Question,
-    grant: Grant,
+    grants: Sequence[Grant],
     now: datetime,
     engine: EngineStatus | None,
 ) -> Reservation:
     slot = timedelta(milliseconds=_slot_ms(enclave, question))
+    first, *further = grants
     return Reservation(
         query=f"q_{ULID.from_datetime(now)}",
         order=f"o_{ULID.from_datetime(now)}",
         person=actor.name,
-        grant=grant.id,
-        grant_version=grant.version,
+        grant=first.id,
+        grant_version=first.version,
         dataset=question.plan.datasets[0],
         space=question.space.name,
         loss=question.spec.cost,
-        answer_key=question.answer_key(grant),
+        answer_key=question.answer_key(grants),
         idempotency_key=key,
         body_digest=request.body_digest,
         key=request.key,
@@ -234,6 +235,7 @@ def _reservation(
         accepted_at=now,
         visible_at=now + slot,
         also=question.also,
+        also_under=tuple(UnderGrant(grant.id, grant.version) for grant in further),
     )
 
 

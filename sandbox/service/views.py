@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.proof.entry import time_text
-from sandbox.service.ports import EntryReceipt, FoundEntry, Receipt
+from sandbox.service.found_entries import FoundEntry
+from sandbox.service.ports import EntryReceipt, Receipt
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
@@ -108,13 +109,14 @@ class CostView:
 class Quote:
     """What a query would give and cost; nothing was spent. `groups` and `bounds` are those of its first measurement;
     `groups` is None where private keys decide which show; `dataset` and `table` are the first that it reads, `datasets` all, public
-    ones too. `picture` is SVG, "" where none was asked for."""
+    ones too; `grant` is the first that it would be asked under, `grants` all. `picture` is SVG, "" where none was asked for."""
 
     dataset: str
     datasets: tuple[str, ...]
     table: str
     version: int
     grant: str
+    grants: tuple[str, ...]
     plan: dict[str, list[str]]
     picture: str
     groups: int | None
@@ -135,6 +137,7 @@ class Quote:
             "table": self.table,
             "version": self.version,
             "grant": self.grant,
+            "grants": list(self.grants),
             "plan": self.plan,
             **({"picture": self.picture} if self.picture else {}),
             "groups": self.groups,

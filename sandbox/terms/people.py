@@ -133,6 +133,14 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderGrant:
+    """A grant that a query is asked under, in the version that was decided by."""
+
+    grant: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class GrantStanding:
     """A grant and how it stands now: queries recorded under it, and whether it was revoked or is frozen."""
 

@@ -268,10 +268,10 @@ class GrantRevoked(NotPermitted):
 
 class GrantTooNarrow(NotPermitted):
     code = "grant-too-narrow"
-    title = "No single grant of yours covers everything this query uses."
-    title_zh = "您没有一项授权能覆盖此查询用到的全部内容。"
-    advice = "Ask for what one grant covers, or request a wider grant."
-    advice_zh = "请只查询单项授权范围内的内容，或申请更大的授权范围。"
+    title = "Your grants do not cover everything this query uses."
+    title_zh = "您的授权不能覆盖此查询用到的全部内容。"
+    advice = "Ask of each dataset for what one grant covers, or request a wider grant."
+    advice_zh = "请只查询每个数据集单项授权范围内的内容，或申请更大的授权范围。"
 
 
 class KeysRequired(NotPermitted):

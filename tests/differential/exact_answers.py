@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from language_worlds import LanguageWorld
 
+from sandbox.plan.answers import listed_tables
 from sandbox.plan.canonical import plan_json, read_plan
 from sandbox.plan.compile import compile_query
 from sandbox.plan.query import Plan
@@ -14,6 +15,7 @@ from sandbox.terms.loss import Mode
 from workers.finish import finish
 from workers.noise import Mechanism
 from workers.noisy_lines import noisy_table
+from workers.public_lines import public_lines
 from workers.scan import scan
 from workers.tally import Merger, Shape
 
@@ -43,7 +45,8 @@ def exact_answer(plan: Plan, world: LanguageWorld) -> Answer:
         silent = [Mechanism(None, 0 if measurement.selected else None, _exact) for _ in measurement.primitives]
         tables.append(noisy_table(measurement, silent, merger.total()))
     spec = measurement_spec(plan, Mode.ZCDP, UNITS, DELTA if any(m.selected for m in plan.measurements) else 0)
-    answer = finish("exact", plan, spec, tables)
+    listed = {table: public_lines(table, world.buckets[0]) for table in listed_tables(plan.answer)}
+    answer = finish("exact", plan, spec, tables, listed)
     return Answer.from_json(answer.to_json())
 
 

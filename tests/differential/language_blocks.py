@@ -52,7 +52,8 @@ class Block:
 
     def fields(self, prefix: str) -> list[Field]:
         """The columns whose bits are certain."""
-        keys = [Field(f"{prefix}k{place}", pair.kind) for place, pair in enumerate(self.keys)]
+        wild = {item.name for item in self.rows.fields if not item.calm}
+        keys = [Field(f"{prefix}k{place}", pair.kind, pair.ours not in wild) for place, pair in enumerate(self.keys)]
         sure = [Field(f"{prefix}a{place}", item.kind) for place, item in enumerate(self.asked) if item.sure]
         return keys + sure
 

@@ -194,8 +194,12 @@ def styles_of(question: Question, columns: int) -> list[str]:
         found[-1] = first[0].style
     elif " as s from" in question.theirs or " as b0 " in question.theirs:
         found[1:] = [item.asked[0].style for item in question.blocks]
-        if "left join" in question.theirs:
+        if "full join" in question.theirs:
+            found[1] = "" if found[1] in (COUNTS, SUMS) else found[1]
+        if "left join" in question.theirs or "full join" in question.theirs:
             found[2] = "" if found[2] in (COUNTS, SUMS) else found[2]
+    elif " as p0 from" in question.theirs:
+        found[2] = "" if first[0].style in (COUNTS, SUMS) else first[0].style
     elif "q.a0 from" in question.theirs:
         found[-1] = first[0].style
     return found

@@ -30,7 +30,7 @@ IN_PLANS = frozenset(
         *NODES,
         *(f"function {name}" for name in FUNCTIONS if name != "pi"),
         *(f"join {side} {kind}" for side in ("private", "public") for kind in ("inner", "left", "semi", "anti")),
-        *(f"answers {kind}" for kind in ("inner", "left", "cross")),
+        *(f"answers {kind}" for kind in ("inner", "left", "full", "cross")),
         *(f"spread {name}" for name in SPREADS),
         *(f"per unit {name}" for name in [*UNIT_FUNCTIONS, "first"]),
         *(f"window {name}" for name in [*UNIT_FUNCTIONS, *PLACES] if name != "count_distinct"),
@@ -49,7 +49,8 @@ SPELLINGS = frozenset(
     """count(*) count case|unit count|unit count|distinct approx_count_distinct|distinct count_if sum fsum avg mean var_pop
     var_samp variance stddev_pop stddev_samp stddev covar_pop covar_samp corr min max median quantile_cont quantile_disc quantile
     approx_quantile percentile_cont percentile_disc filter case cte subquery per|unit union|all having order|by limit offset
-    plain inline outer answer|cte collected distinct|lines scalar answers|join answers|left|join answers|union|all exists
+    plain inline outer answer|cte collected distinct|lines scalar answers|join answers|left|join answers|full|join answer|compared beside|public exists|unequal not|exists|unequal value|of|the|unit
+    answers|union|all exists
     not|exists in not|in public|in public|not|in public|join public|left|join join|join join|inner|join join|left|join
     join|right|join join|comma join|using unit|count(*) unit|count unit|distinct unit|sum unit|avg unit|min unit|max
     unit|count_if unit|filter window|row_number window|rank window|dense_rank window|lag window|lead window|first_value

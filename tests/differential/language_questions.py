@@ -37,6 +37,8 @@ class Asker(BlockMaker):
             self.collected,
             self.matched,
             self.stacked,
+            self.compared,
+            self.beside_public,
         )
         return self.source.choice(shapes)()
 
@@ -184,9 +186,16 @@ class Asker(BlockMaker):
             )
         rows = Rows(one.rows.ours, one.rows.theirs, one.rows.unit, one.rows.fields, (), one.rows.order)
         other = Block(rows, one.keys, (self.aggregate(rows, self.maker.speaker(rows.fields)),))
-        kind = self.source.choice(("join", "left join"))
+        kind = self.source.choice(("join", "left join", "full join"))
         self.seen[f"answers {kind}"] += 1
         text = f"select q.k0, q.a0, z.a0 as b0 from {{}} q {kind} {{}} z on q.k0 = z.k0"
+        if kind == "full join":
+            text = "select k0, q.a0, z.a0 as b0 from {} q full join {} z using (k0)"
+            one = Block(
+                Rows(one.rows.ours, one.rows.theirs, one.rows.unit, one.rows.fields, self._narrow(one), one.rows.order),
+                one.keys,
+                one.asked,
+            )
         if kind == "left join":
             other = Block(
                 Rows(one.rows.ours, one.rows.theirs, one.rows.unit, one.rows.fields, self._narrow(one)),
@@ -195,6 +204,37 @@ class Asker(BlockMaker):
             )
         ours = text.format(f"({one.ours()})", f"({other.ours()})")
         return self._asked(ours, [one, other], text.format("m0", "m1"), 1, ordered=False)
+
+    def compared(self) -> Question:
+        """Lines that are compared with one value of the whole answer."""
+        block = self.block(keys=1)
+        if not block.asked[0].sure or block.asked[0].kind is not Type.INT:
+            return self.plain()
+        self.seen["answer compared"] += 1
+        word = self.source.choice(("max", "min"))
+        text = "select q.k0, q.a0 from {} q where q.a0 <> (select WORD(z.a0) from {} z) or q.k0 is null".replace(
+            "WORD", word
+        )
+        own = f"({block.ours()})"
+        return self._asked(text.format(own, own), [block], text.format("m0", "m0"), 1, ordered=False)
+
+    def beside_public(self) -> Question:
+        """An answer joined with a public table, after the noise."""
+        table, key = self.source.choice((("codes", "id"), ("codes", "grp"), ("groups", "g")))
+        reference = self.world.datasets.get("reference")
+        block = self.block(keys=1)
+        if reference is None or block.keys[0].kind is not Type.INT:
+            return self.plain()
+        stored = reference.table(table)
+        assert stored is not None
+        kind = self.source.choice(("join", "left join", "right join", "full join"))
+        shown = self.source.choice([column.name for column in stored.columns])
+        own = "c.id" if table == "codes" else "c.g"
+        columns = f"q.k0, {own} as k1, q.a0, c.{shown} as p0"
+        source = f"(select * from reference.{table} where {key} <> 1) c" if self.chance(0.4) else f"reference.{table} c"
+        self.seen["beside public"] += 1
+        text = f"select {columns} from {{}} q {kind} {source} on q.k0 = c.{key}"
+        return self._asked(text.format(f"({block.ours()})"), [block], text.format("m0"), 2, ordered=False)
 
     def _narrow(self, block: Block) -> tuple[Pair, ...]:
         return (*block.rows.where, self.maker.speaker(block.rows.fields).predicate(0))

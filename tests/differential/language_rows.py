@@ -373,6 +373,26 @@ class RowsMaker:
             return Pair(text, text, Type.BOOL)
         inner = self.table()
         condition = self.speaker(inner.fields).predicate(1)
+        calm = [item for item in rows.fields if item.calm]
+        numbers = [item for item in inner.fields if item.kind in (Type.INT, Type.DATE, Type.STRING) and item.calm]
+        both = [(one, two) for one in numbers for two in calm if one.kind is two.kind]
+        if both and self.chance(0.4):
+            one, two = self.source.choice(both)
+            sign = self.source.choice(("<>", "<", "<=", ">", ">="))
+            if self.chance(0.5):
+                self.seen[f"{word}exists unequal"] += 1
+                shape = f"{word}exists (select 1 from {{}} where {{}} = {{}} and {{}} and {one.name} {sign} {two.name})"
+            else:
+                self.seen["value of the unit"] += 1
+                value = self.source.choice((f"min({one.name})", f"max({one.name})"))
+                if two.kind is Type.INT:
+                    value = self.source.choice((value, "count(*)", f"count({one.name})"))
+                shape = f"({two.name} {sign} (select {value} from {{}} where {{}} = {{}} and {{}}))"
+            return Pair(
+                shape.format(inner.ours, inner.unit, rows.unit, condition.ours),
+                shape.format(inner.theirs, inner.unit, rows.unit, condition.theirs),
+                Type.BOOL,
+            )
         if self.chance(0.5):
             self.seen[f"{word}exists"] += 1
             shape = word + "exists (select 1 from {} where {} = {} and {})"

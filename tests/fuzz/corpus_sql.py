@@ -60,8 +60,17 @@ ALWAYS = (
     "select count(*) from clinic.visits union " * 400 + "select 1",
     "with a as (select 1) " * 600 + "select 1",
     "select case " * 900,
+    ("select sum(age / (cost - cost)), pg_sleep(9) from clinic.visits where not (not ((((("
+    "(big not in (2.5, .5, 1) or day is null or age < 1) and (day = '2024-01-02' and (1e2) <> (ward * ward))) or "
+    "(not (visited < '2024-05-05') and serial is null)) and cost between 1 and 0 and ((((weight * weight) <> (age - age) or "
+    "weight between 1e2 and -3) or (big / .5) < (serial - 2.5)) or age < 18)) or not ((cost + age) > (age - weight) or "
+    "not (urgent = false and (ward + cost) = 18)) or ((visited < '2024-05-05' and weight between 1 and 0) or "
+    "(age = 1 and (cost - 1e2) > (cost * cost))) or (sex in ('F', 'M', 'x') and not (big >= .5)))))"),
     "select " + "a." * 1_900 + "b from clinic.visits",
     "select count(*) from " + "a join " * 1_900 + "b",
+    "select count(*) from clinic.visits natural join " + "clinic.bil join " * 9 + "clinic.bills",
+    "select count(*) from clinic.visits" + "".join(f" join clinic.visits a{n}" for n in range(14)),
+    'select true :: "true /*" from clinic.visits',
     "/*" * 9_000 + "*/" * 900,
     "select count(*) from clinic.visits where city like '" + "%_" * 9_000 + "'",
     "select " + "f(" * 20 + "age" + ")" * 20 + " from clinic.visits",

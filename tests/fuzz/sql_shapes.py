@@ -144,7 +144,7 @@ class LanguageGrammar:
             return self.answer(replace(left, text=f"{left.text}, {right.text}"), f" where {on}")
         columns = left.columns
         if kind not in (" semi join ", " anti join "):
-            kinds = {*left.columns, *right.columns}
+            kinds = (*left.columns, *right.columns)  # in this order on every machine: a set has none
             columns = {name: left.columns.get(name, ()) + right.columns.get(name, ()) for name in kinds}
         joined = replace(left, text=f"{left.text}{kind}{right.text}{condition}", columns=columns)
         return self.answer(joined)

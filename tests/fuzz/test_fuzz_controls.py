@@ -1,9 +1,13 @@
 """The controls of the fuzz suites: readers and handlers with a defence off, and that each is noticed, with its input."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from api_walk import Good, Walk, refusal_problems
 from face_world import TOKENS, World, app_of, new_world, served
-from fuzz_child import run
+from fuzz_child import PATHS, run
 
 from sandbox.service import people
 from sandbox.terms.refusal import Fault
@@ -34,6 +38,28 @@ def test_a_reader_that_never_ends_is_noticed_with_the_input_in_hand():
 
 def test_the_same_machinery_finds_nothing_in_a_reader_that_keeps_the_rules():
     assert run("planted-sane", 60, 1, 60)["findings"] == []
+
+
+def test_the_sql_texts_of_a_seed_are_the_same_on_every_machine():
+    """Else a finding could not be made again: the parent would show another text than the child read."""
+    program = (
+        f"import sys; sys.path[:0] = {PATHS!r}\n"
+        "from corpus_sql import make\n"
+        "from random import Random\n"
+        "chance = Random(3)\n"
+        "print(ascii([make(chance) for _ in range(300)]))"
+    )
+    made = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert made[0] == made[1]
 
 
 # -- the walk over the API ---------------------------------------------------------------------------------------------

@@ -339,7 +339,7 @@ def close_review(ledger: Ledger, review: str, decision: str = "withdrawn") -> An
 
 
 def a_release(number: int | str = 1, **changes: Any) -> ReleaseRecord:
-    certificate = {"format": "sandbox/certificate/v3", "query": f"q{number}", "answer": "cd" * 32}
+    certificate = {"format": "sandbox/certificate/v4", "query": f"q{number}", "answer": "cd" * 32}
     made = ReleaseRecord(
         f"o{number}", f"q{number}", f"rr-o{number}", keys_of("ann").id, certificate, b"A" + b"e" * 99, 0
     )

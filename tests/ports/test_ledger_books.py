@@ -103,7 +103,7 @@ def copy(written: Path, tmp_path: Path) -> Path:
 
 def test_control_the_same_handling_without_a_change_is_accepted(copy: Path) -> None:
     with past_all_rules(copy / "ledger.sqlite") as raw:
-        assert len(tables(raw)) == 25
+        assert len(tables(raw)) == 26
     assert refuses(lambda: open_sqlite(copy)) is None
 
 
@@ -315,6 +315,7 @@ RESERVED = {
     "data_version": 1,
     "manifest": "ab" * 32,
     "also": [],
+    "also_under": [],
     "dataset": "clinic",
     "space": "patients",
     "key": keys_of("ann").id,

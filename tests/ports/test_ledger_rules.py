@@ -39,7 +39,7 @@ from ledger_world import (
 
 from sandbox.adapters.sqlite_rules import ADD_ONLY, RULES
 from sandbox.terms.dataset import Version
-from sandbox.terms.people import Role
+from sandbox.terms.people import Role, UnderGrant
 
 OLDER = {
     "entries_have_no_gap",
@@ -102,6 +102,22 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection
         ledger.reserve(reservation(name, person=name, grant=f"g-{name}", also=also), reserved(name))
     for name in ("bob", "cid", "dan", "eva", "fay", "gus"):
         commit(ledger, f"o{name}")
+    # hal asks under two grants: of the clinic, and of the eye hospital
+    add_analyst(ledger, "hal")
+    for name, datasets in (
+        ("eye", ("eye",)),
+        ("too", ("clinic",)),
+        ("both", ("eye",)),
+        ("gone", ("clinic",)),
+        ("cold", ("clinic",)),
+    ):
+        add_grant(ledger, a_grant("hal", f"g-hal-{name}", datasets))
+    further = {"also": sources("eye"), "also_under": (UnderGrant("g-hal-eye", 1),)}
+    for number, outcome in (("hal", "automatic"), ("hal2", "held")):
+        ledger.reserve(reservation(number, person="hal", grant="g-hal", **further), reserved(number))
+        commit(ledger, f"o{number}", outcome=outcome)
+    revoke(ledger, "g-hal-gone")
+    freeze(ledger, "grant", "g-hal-cold", 7)
     add_version(ledger, "eye", 2)
     freeze(ledger, "dataset", "zones", 6)
     revoke(ledger, "g-bob")
@@ -155,6 +171,13 @@ def query(grant: str, person: str, dataset: str = "clinic", use: str = "", key: 
 
 def also(dataset: str, version: int = 1, query: str = "q99") -> str:
     return f"INSERT INTO also_read VALUES ('{query}', '{dataset}', {version})"
+
+
+def under(grant: str, use: str = "", query: str = "q99") -> str:
+    """A further grant of a query: its next use."""
+    last = "(SELECT coalesce(max(use), 0) FROM {} WHERE grant_id = '" + grant + "')"
+    next_use = use or f"max({last.format('queries')}, {last.format('also_under')}) + 1"
+    return f"INSERT INTO also_under SELECT '{query}', '{grant}', {next_use}, ''"
 
 
 def ballot(
@@ -227,6 +250,17 @@ CASES: list[tuple[str, tuple[str, ...]]] = [
     ("only_committed_answers_are_reused", (also("eye"), query("g-fay", "fay", of="'qfay'"))),
     ("only_committed_answers_are_reused", (also("eye", 2), also("areas"), query("g-fay", "fay", of="'qfay'"))),
     ("only_committed_answers_are_reused", (also("areas"), query("g-ann", "ann", of="'q1'"))),
+    ("what_is_also_asked_under_comes_first", (under("g-hal-eye", query="q1"),)),
+    ("a_query_has_its_accounts", (under("g-hal"), query("g-hal", "hal", use="4"))),
+    ("further_datasets_are_granted_or_public", (also("eye"), under("g-hal-too"), query("g-hal", "hal"))),
+    ("further_grants_are_the_persons", (also("eye"), under("g-fay"), query("g-hal", "hal"))),
+    ("no_grant_is_charged_for_nothing", (under("g-hal-eye"), query("g-hal", "hal"))),
+    ("further_uses_are_numbered_and_limited", (under("g-hal-eye", use="7"),)),
+    ("further_uses_are_numbered_and_limited", (under("g-one"),)),
+    ("uses_are_numbered_and_limited", (under("g-hal-too"), query("g-hal", "hal", use="77"))),
+    ("no_query_under_a_revoked_grant", (under("g-hal-gone"), query("g-hal", "hal"))),
+    ("no_query_of_what_is_frozen", (under("g-hal-cold"), query("g-hal", "hal"))),
+    ("only_committed_answers_are_reused", (also("eye"), under("g-hal-both"), query("g-hal", "hal", of="'qhal'"))),
     # reviews
     ("a_review_opens_with_its_answer", (ANSWERED.format("o3", 0), ANSWERED.format("o4", 1), OPENED.format("o3", 1))),
     ("a_review_opens_with_its_answer", (FORFEITED, OPENED.format("o3", 0))),
@@ -353,6 +387,9 @@ def test_what_happens_once_or_has_a_form_is_kept_by_keys_and_checks(raw: sqlite3
         (also("eye"), also("areas"), query("g-fay", "fay", of="'qfay'")),
         (also("areas"), query("g-ann", "ann")),
         (released("ofay", "rr-ofay", "qfay", "fay"),),
+        (also("eye"), under("g-hal-eye"), query("g-hal", "hal")),
+        (also("eye"), under("g-hal-eye"), query("g-hal", "hal", of="'qhal'")),
+        (released("ohal", "rr-ohal", "qhal", "hal"),),
         (ballot("rr-o11", "ron", 2, entry=NEWEST), decided("rr-o11", "approved", NEWEST)),
         (ballot("rr-o11", "rita", 2, digest="after a restart"),),
         (ballot("rr-oone", "ron", 1, "afterwards"),),
@@ -375,6 +412,22 @@ def test_a_row_with_further_datasets_debits_each_of_its_accounts_once(raw: sqlit
     raw.execute("ROLLBACK")
     assert moved == dict.fromkeys(
         [("space", "patients"), ("dataset", "clinic"), ("dataset", "eye"), ("grant", "g-fay"), ("analyst", "fay")], 1
+    )
+
+
+def test_a_row_with_a_further_grant_debits_both(raw: sqlite3.Connection) -> None:
+    before = _spent(raw)
+    raw.execute("BEGIN")
+    for statement in (also("eye"), under("g-hal-eye"), query("g-hal", "hal")):
+        raw.execute(statement)
+    moved = {owner: units - before[owner] for owner, units in _spent(raw).items() if units != before[owner]}
+    raw.execute("ROLLBACK")
+    assert moved == dict.fromkeys(
+        [
+            *(("space", "patients"), ("dataset", "clinic"), ("dataset", "eye")),
+            *(("grant", "g-hal"), ("grant", "g-hal-eye"), ("analyst", "hal")),
+        ],
+        1,
     )
 
 

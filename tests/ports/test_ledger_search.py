@@ -34,7 +34,7 @@ from ledger_world import (
 
 from sandbox.adapters import books
 from sandbox.proof.entry import read_entry
-from sandbox.service.ports import EntryFilter
+from sandbox.service.found_entries import EntryFilter
 
 
 @pytest.fixture(params=sorted(ADAPTERS))

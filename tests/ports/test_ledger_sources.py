@@ -30,7 +30,8 @@ from ledger_world import (
     sources,
 )
 
-from sandbox.service.ports import Entry, EntryFilter, Ledger, Reservation
+from sandbox.service.found_entries import EntryFilter
+from sandbox.service.ports import Entry, Ledger, Reservation
 from sandbox.terms.dataset import UnitSpace
 from sandbox.terms.description import parse_description
 from sandbox.terms.loss import Mode

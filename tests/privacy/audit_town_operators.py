@@ -98,6 +98,10 @@ QUESTIONS: dict[str, Question] = {
         "spread",
         _loose(0, 1),  # a unit has one row in each ward, which the plan does not know
     ),
+    "per unit and what it has once": Question(
+        "select sex, avg(s) as a from (select o.person, sex, sum(size) as s from town.orders o join (select person, min(sex) as sex"
+        " from town.people group by person) u on u.person = o.person group by o.person, sex) w group by sex"
+    ),
     "having within": Question(
         "select count(*) as a from (select person, sum(size) as s from town.orders group by person having count(*) >= 2) u"
     ),
@@ -145,7 +149,42 @@ QUESTIONS: dict[str, Question] = {
         "select ward, count(*) as a from town.orders where person not in (select person from school.marks) group by ward",
         "orders alone",
     ),
+    "full join": Question(
+        "select count(*) as a, count(p.sex) as b, sum(coalesce(o.size, 7)) as c"
+        " from town.orders o full join town.people p using (person)",
+        "one order",
+        _loose(0, 1, 2),  # the two tables' rows at once are more than either's alone
+    ),
+    "full join of units": Question(
+        "select count(*) as a, sum(least(coalesce(n, 0) + coalesce(m, 0), 9)) as b from"
+        " (select person, count(*) as n from town.orders group by person) x"
+        " full join (select person, count(*) as m from school.marks group by person) y using (person)"
+    ),
+    "value of the unit": Question(
+        "select count(*) as a from town.orders o where size >= (select avg(size) from town.orders q where q.person = o.person)"
+    ),
+    "count of the unit": Question(
+        "select count(*) as a, sum(size) as b from town.orders o"
+        " where 3 < (select count(*) from town.lines l where l.order_id = o.id) or 2 < (select count(*) from school.marks m"
+        " where m.person = o.person)"
+    ),
+    "exists unequal": Question(
+        "select count(*) as a from town.orders o where exists"
+        " (select 1 from school.marks m where m.person = o.person and m.mark < o.size)"
+    ),
+    "not exists unequal": Question(
+        "select count(*) as a from town.orders o where not exists"
+        " (select 1 from town.orders q where q.person = o.person and q.size > o.size)"
+    ),
     # several measurements
+    "answer beside codes": Question(
+        "select i.kind, x.n from (select code, count(*) as n from town.lines group by code) x join codes.items i on i.code = x.code",
+        selected=True,
+    ),
+    "full join of answers": Question(
+        "select ward, n, m from (select ward, count(*) as n from town.orders group by ward) x"
+        " full join (select ward, sum(size) as m from town.orders where urgent group by ward) y using (ward)"
+    ),
     "joined answers": Question(
         "select a.ward, a.n, b.m from (select ward, count(*) as n from town.orders group by ward) a"
         " join (select ward, count(distinct person) as m from town.orders where urgent group by ward) b on a.ward = b.ward"

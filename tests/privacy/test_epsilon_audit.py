@@ -22,6 +22,10 @@ EPSILON = {Mode.PURE: Fraction(1), Mode.ZCDP: Fraction(6)}
 """In zCDP at δ = 5·10⁻⁷ this is ρ = 0.64: enough to be seen in a few thousand draws."""
 
 DRAWS = 4_000
+DRAWS_SPLIT = 4 * DRAWS
+"""Where ε is split over five vectors in pure mode. 4,000 draws prove 0.16 with a spread of 0.06 there, and nothing in one run
+of some dozens; 16,000 prove 0.36 with a spread of 0.07."""
+
 CORE = ("rows", "values", "sum", "mean", "units")
 MODES = pytest.mark.parametrize("mode", list(Mode), ids=lambda mode: mode.value)
 GROUPED = pytest.mark.parametrize("keys", KEYS, ids=["all", "by ward"])
@@ -40,11 +44,12 @@ def proof_of(line: Line, operator: str, keys: str, mode: Mode, pair: str, draws:
 
 
 def check_sharp(line: Line, operator: str, keys: str, mode: Mode) -> Proof:
-    proof = proof_of(line, operator, keys, mode, OPERATORS[operator].sharp)
+    split = operator in ("all", "five counts") and mode is Mode.PURE
+    proof = proof_of(line, operator, keys, mode, OPERATORS[operator].sharp, DRAWS_SPLIT if split else DRAWS)
     print(f"{mode.value} {operator} {keys or 'all'}: proven {proof.loss:.3f} of {proof.claim:.3f} by {proof.by}")
     assert not proof.caught
     # Five vectors at a fifth of ε each, in pure mode, are far from as bad as one at ε; all others are seen well.
-    assert proof.loss > (0 if operator in ("all", "five counts") and mode is Mode.PURE else proof.claim / 6)
+    assert proof.loss > (0 if split else proof.claim / 6)
     return proof
 
 

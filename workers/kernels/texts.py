@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from sandbox.plan.facts import TEXT_LIMIT
 from sandbox.plan.functions.table import FUNCTIONS
+from sandbox.plan.functions.text_meanings import searches
 from workers.kernels.distinct import Work, on_distinct, value_by_value
 from workers.kernels.kernel import Kernel
 from workers.text_codes import TEXT
@@ -102,9 +103,10 @@ def _ilike(texts: Any, pattern: str) -> Any:
     return pc.match_like(pc.ascii_lower(texts), str(FUNCTIONS["lower"](pattern)))
 
 
-def _no_escape(pattern: str) -> bool:
-    """Arrow takes the backslash for an escape; here it is a character like others."""
-    return "\\" not in pattern
+def _one_walk(pattern: str) -> bool:
+    """Arrow takes the backslash for an escape; here it is a character like others. And where a run with _ in it is looked
+    for, it may try all its letters at every place of a text."""
+    return "\\" not in pattern and not searches(pattern)
 
 
 def _fills(_size: int, fill: str = " ") -> bool:
@@ -147,8 +149,8 @@ KERNELS: dict[str, Kernel] = {
     "ends_with": _or_by_value("ends_with", pc.ends_with, _always),
     "contains": _or_by_value("contains", pc.match_substring, _always),
     "strpos": _ascii_or_by_value("strpos", _position),
-    "like": _or_by_value("like", pc.match_like, _no_escape),
-    "ilike": _ascii_or_by_value("ilike", _ilike, _no_escape),
+    "like": _or_by_value("like", pc.match_like, _one_walk),
+    "ilike": _ascii_or_by_value("ilike", _ilike, _one_walk),
     "split_part": on_distinct(value_by_value("split_part")),
     "ascii": on_distinct(value_by_value("ascii")),
     "chr": on_distinct(value_by_value("chr")),

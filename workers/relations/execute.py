@@ -121,12 +121,21 @@ def _public_joins(relation: Relation) -> list[Join]:
 
 
 def _public_index(join: Join, sources: Sources) -> JoinIndex:
+    return JoinIndex.of(join, public_rows(join.right, sources), of_units=False)
+
+
+def public_rows(relation: Relation, sources: Sources) -> Rows:
+    """All rows of a public relation, as those of one unit, 0.
+
+    Raises:
+        StoreRefused: a file is not what the manifest says.
+    """
     scans: dict[Scan, Rows] = {}
-    for scan in scans_of(join.right):
+    for scan in scans_of(relation):
         rows = np.asarray([sources.units(scan).runs.sum()], np.int64)
         columns: dict[str, ColumnArray] = TableReader(sources, scan, dict(scan.columns), rows).read(0, rows)
         scans[scan] = _scanned(scan, Rows(np.zeros(int(rows[0]), np.int64), columns))
-    return JoinIndex.of(join, _rows(join.right, scans, {}), of_units=False)
+    return _rows(relation, scans, {})
 
 
 def _rows(relation: Relation, scans: Mapping[Scan, Rows], indexes: Indexes) -> Rows:

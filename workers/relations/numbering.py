@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from sandbox.terms.dataset import Type
 from workers.bucket import ColumnArray
 from workers.frozen import frozen
+from workers.mixing import drawn, stirred
 from workers.relations.rows import vector_of
 from workers.text_codes import united, used
 
 Integers = NDArray[np.int64]
 Words = NDArray[np.uint64]
-
-_MIX = np.uint64(0xBF58476D1CE4E5B9)
-_SHIFT = np.uint64(29)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +29,9 @@ class Numbered:
     firsts: Integers
     slots: Integers
     """The hash table: numbers, -1 where empty; a power of two of them."""
+
+    secret: np.uint64
+    """What mixes rows into slots."""
 
 
 def identity(column: ColumnArray, kind: Type) -> Integers:
@@ -75,25 +76,27 @@ def numbered(lines: Words, kept: NDArray[np.bool_] | None = None) -> Numbered:
     slots = np.full(1 << max(3, (2 * rows).bit_length()), -1, np.int64)
     of_row, firsts = np.empty(rows, np.int64), np.empty(rows, np.int64)
     mask = np.ones(rows, np.bool_) if kept is None else kept
-    count = _number(frozen(lines, np.uint64), frozen(mask, np.bool_), slots, of_row, firsts)
-    return Numbered(of_row, firsts[:count], slots)
+    secret = drawn()
+    count = _number(frozen(lines, np.uint64), frozen(mask, np.bool_), slots, secret, of_row, firsts)
+    return Numbered(of_row, firsts[:count], slots, secret)
 
 
 def found(index: Numbered, lines: Words, sought: Words, kept: NDArray[np.bool_]) -> Integers:
     """For each row of `sought` the number that `numbered(lines)` gave such rows, -1 for none or where not `kept`."""
     of_row = np.empty(sought.shape[1], np.int64)
     own, others = frozen(lines, np.uint64), frozen(sought, np.uint64)
-    _find(own, index.slots, frozen(index.firsts, np.int64), others, frozen(kept, np.bool_), of_row)
+    _find(own, index.slots, index.secret, frozen(index.firsts, np.int64), others, frozen(kept, np.bool_), of_row)
     return of_row
 
 
 @numba.njit(nogil=True, cache=True)
-def _slot(lines: Any, row: Any, others: Any, firsts: Any, slots: Any) -> Any:  # pragma: no cover - compiled
+def _slot(
+    lines: Any, row: Any, others: Any, firsts: Any, slots: Any, secret: Any
+) -> Any:  # pragma: no cover - compiled
     """Where the row's number stands in the hash table, or the empty slot where it would stand."""
-    mixed = np.uint64(0)
+    mixed = secret
     for line in range(lines.shape[0]):
-        mixed = (mixed ^ lines[line, row]) * _MIX
-        mixed ^= mixed >> _SHIFT
+        mixed = stirred(mixed, lines[line, row])
     last = slots.size - 1
     slot = np.int64(mixed & np.uint64(last))
     while slots[slot] >= 0:
@@ -110,13 +113,15 @@ def _slot(lines: Any, row: Any, others: Any, firsts: Any, slots: Any) -> Any:  #
 
 
 @numba.njit(nogil=True, cache=True)
-def _number(lines: Any, kept: Any, slots: Any, of_row: Any, firsts: Any) -> Any:  # pragma: no cover - compiled
+def _number(
+    lines: Any, kept: Any, slots: Any, secret: Any, of_row: Any, firsts: Any
+) -> Any:  # pragma: no cover - compiled
     count = 0
     for row in range(of_row.size):
         if not kept[row]:
             of_row[row] = -1
             continue
-        slot = _slot(lines, row, lines, firsts, slots)
+        slot = _slot(lines, row, lines, firsts, slots, secret)
         if slots[slot] < 0:
             slots[slot] = count
             firsts[count] = row
@@ -127,7 +132,7 @@ def _number(lines: Any, kept: Any, slots: Any, of_row: Any, firsts: Any) -> Any:
 
 @numba.njit(nogil=True, cache=True)
 def _find(
-    lines: Any, slots: Any, firsts: Any, sought: Any, kept: Any, of_row: Any
+    lines: Any, slots: Any, secret: Any, firsts: Any, sought: Any, kept: Any, of_row: Any
 ) -> None:  # pragma: no cover - compiled
     for row in range(of_row.size):
-        of_row[row] = slots[_slot(sought, row, lines, firsts, slots)] if kept[row] else -1
+        of_row[row] = slots[_slot(sought, row, lines, firsts, slots, secret)] if kept[row] else -1

@@ -100,6 +100,7 @@ _SCOPE = {
     "uses": maybe(WHOLE),
 }
 _DUTY = one_of("profile", "held", "two")
+_ASKED_UNDER = fields(id=TEXT, purpose=TEXT, uses=maybe(WHOLE), used=WHOLE, not_after=MOMENT, review=_DUTY)
 _REVIEWED = {
     "id": TEXT,
     "dataset": TEXT,
@@ -175,6 +176,7 @@ SCHEMAS: dict[str, Schema] = {
         table=TEXT,
         version=WHOLE,
         grant=TEXT,
+        grants=many(TEXT),
         plan=_LINES,
         picture_=TEXT,
         groups=maybe(WHOLE),
@@ -233,7 +235,8 @@ SCHEMAS: dict[str, Schema] = {
         need=TEXT,
         author=TEXT,
         organisation=TEXT,
-        grant=fields(id=TEXT, purpose=TEXT, uses=maybe(WHOLE), used=WHOLE, not_after=MOMENT, review=_DUTY),
+        grant=_ASKED_UNDER,
+        also_under=many(_ASKED_UNDER),
         plan=_LINES,
         cost=_COST,
         bounds=_BOUNDS,

@@ -13,7 +13,7 @@ from sandbox.faces.http.incoming import Caller, EvidenceCaller, FaceHere, body_o
 from sandbox.faces.http.paths import LogIndex
 from sandbox.faces.http.reference import takes
 from sandbox.service import search_log
-from sandbox.service.ports import EntryFilter
+from sandbox.service.found_entries import EntryFilter
 
 router = APIRouter(prefix="/v1/log", tags=["log"])
 

@@ -1,6 +1,6 @@
 """The meaning of the functions of texts, over Unicode code points. A result beyond TEXT_LIMIT characters is NULL."""
 
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 
 from sandbox.plan.facts import TEXT_LIMIT
@@ -148,7 +148,7 @@ def position(text: str, part: str) -> int:
 
 
 def like(text: str, pattern: str) -> bool:
-    """Each run between % is looked for as early as it can be, so the time is bounded by the product of the lengths."""
+    """Each run between % is looked for as early as it can be, in one walk over the text: see `_place`."""
     first, *others = pattern.split("%")
     if not others:
         return len(text) == len(first) and _fits(text, 0, first)
@@ -160,8 +160,8 @@ def like(text: str, pattern: str) -> bool:
         return False
     place = len(first)
     for run in middle:
-        found = next((at for at in range(place, end - len(run) + 1) if _fits(text, at, run)), None)
-        if found is None:
+        found = _place(text, place, end, run)
+        if found < 0:
             return False
         place = found + len(run)
     return True
@@ -172,6 +172,36 @@ def _fits(text: str, place: int, run: str) -> bool:
     if "_" not in run:
         return text.startswith(run, place)
     return all(wanted in ("_", found) for wanted, found in zip(run, islice(text, place, None), strict=False))
+
+
+def _place(text: str, start: int, end: int, run: str) -> int:
+    """The first place in [start, end) where the run fits, -1 without one. With _ in it, one number holds how much of the
+    run fits up to each letter (shift-and): trying every place would take the product of the lengths, and one long text of
+    one unit would move an answer."""
+    if "_" not in run:
+        return text.find(run, start, end)
+    fitting, anything = _run_letters(run)
+    state, whole = 0, 1 << (len(run) - 1)
+    for at in range(start, end):
+        state = (state << 1 | 1) & fitting.get(text[at], anything)
+        if state & whole:
+            return at + 1 - len(run)
+    return -1
+
+
+@lru_cache(maxsize=256)
+def _run_letters(run: str) -> tuple[dict[str, int], int]:
+    """For each letter of a run, the bits of the places where it fits; and those of _, where all letters do."""
+    anything = sum(1 << place for place, letter in enumerate(run) if letter == "_")
+    fitting = dict.fromkeys(run, anything)
+    for place, letter in enumerate(run):
+        fitting[letter] |= 1 << place
+    return fitting, anything
+
+
+def searches(pattern: str) -> int:
+    """The letters of the longest run that is looked for with _ in it; 0 without such a run."""
+    return max((len(run) for run in pattern.split("%")[1:-1] if "_" in run), default=0)
 
 
 def ilike(text: str, pattern: str) -> bool:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from face_world import CANARY, World
 
-from sandbox.service.ports import EntryFilter
+from sandbox.service.found_entries import EntryFilter
 
 OFFICER = {"Authorization": "Bearer token-of-officer"}
 REASON = {"reason": "Complaint 17 of the clinic"}

@@ -4,13 +4,15 @@ import pytest
 from bound_columns import VISITS, TableColumns, item, parsed
 from hypothesis import given
 from hypothesis import strategies as st
+from plan_examples import CLINIC
 
+from sandbox.plan.compile import compile_query
 from sandbox.plan.evaluate import evaluate
 from sandbox.plan.group_keys import GROUPS_MAX, TEXT_MAX, UNDECLARED_MAX, bind_key
 from sandbox.plan.measurement import GroupKey
 from sandbox.plan.nodes import ColumnRef, type_of
 from sandbox.plan.rewrite import normalise
-from sandbox.plan.soundness import KEY_LENGTH_MAX
+from sandbox.plan.soundness import KEY_LENGTH_MAX, check_plan
 from sandbox.plan.unanswerable import Unanswerable
 from sandbox.terms.dataset import Type
 from sandbox.terms.moments import date_text
@@ -166,3 +168,11 @@ def test_keys_are_in_normal_form():
         assert normalise(made.operand) == made.operand
     assert key("sex").operand == ColumnRef("sex", Type.STRING)
     assert VISITS.column("sex") is not None
+
+
+def test_a_text_key_that_is_always_null_is_a_private_one():
+    """No text of `sex` is a day, so the key has no value at all: the plan is sound, and no group shows."""
+    plan = compile_query("select monthname(cast(sex as date)) as k, count(*) as n from visits group by 1", CLINIC)
+    check_plan(plan)
+    (key,) = plan.measurements[0].keys
+    assert (key.values, key.max_length) == (None, 1)

@@ -142,6 +142,10 @@ def test_unsound_or_unordered_plans_are_refused(path, make):
 
 WIDE = (
     (
+        "select n_name, n from (select c_nation, count(*) as n from customer group by c_nation) a "
+        "full join nation on n_id = c_nation order by n"
+    ),
+    (
         "select c_segment, count(distinct o_status) d, median(o_total) m, stddev(o_total) s from customer join orders on o_customer = c_id "
         "group by c_segment having count(*) > 5 order by m desc limit 2 offset 1"
     ),

@@ -51,6 +51,11 @@ QUERIES = {
     " from visits group by sex) select a.sex, s / n as each from a join b on a.sex = b.sex",
     "matched left": "with a as (select ward, count(*) as n from visits group by ward), b as (select ward, sum(cost) as s"
     " from visits where ward > 1 group by ward) select a.ward, s / n as each from a left join b on a.ward = b.ward",
+    "matched full": "select ward, n, s from (select ward, count(*) as n from visits group by ward) a full join"
+    " (select ward, sum(cost) as s from visits where ward > 1 group by ward) b using (ward)",
+    "beside public": "select n_name, n from (select c_nation, count(*) as n from customer group by 1) a"
+    " join nation on n_id = c_nation where n = (select max(cost) from visits)",
+    "full join": "select count(*) from customer full join orders on o_customer = c_id",
     "collected": 'select big, count(*) as groups, sum(n) as "all" from (select ward, sex, n, n > 10 as big from'
     " (select ward, sex, count(*) as n from visits group by ward, sex)) group by big",
     "self join": "select count(*) from visits a join visits b on a.patient_id = b.patient_id and a.visited = b.visited"
@@ -84,7 +89,7 @@ def test_the_examples_have_every_node():
     assert {type(node) for node in nodes} == set(get_args(Relation))
     assert {node.kind for node in nodes if isinstance(node, Join)} == {"inner", "left", "semi", "anti"}
     assert {type(table) for table in answers} == set(get_args(AnswerTable))
-    assert {table.kind for table in answers if isinstance(table, Matched)} == {"inner", "left", "cross"}
+    assert {table.kind for table in answers if isinstance(table, Matched)} == {"inner", "left", "full", "cross"}
     assert {type(column) for column in measured} == set(get_args(MeasuredColumn))
     assert {type(item) for plan in PLANS.values() for item in plan.primitives} == set(get_args(Primitive))
     assert {measurement.selected for measurement in measurements} == {True, False}

@@ -12,7 +12,7 @@ from sandbox.plan.compile import compile_query
 from sandbox.plan.parse import parse
 from sandbox.plan.syntax import ALLOWED, check_syntax, check_tokens
 from sandbox.plan.unanswerable import Unanswerable
-from sandbox.terms.refusal import NotAnswerable
+from sandbox.terms.refusal import NotAnswerable, Span
 
 GOOD = "select sex, count(*) as n from clinic.visits where age > 3 group by sex"
 
@@ -178,14 +178,43 @@ def test_the_word_check_catches_what_a_lax_list_would_let_through(monkeypatch):
         "select count(*) from visits where age in (" + "1," * 9_900 + "1)",
         "select count(*) from visits where " + "age = 1 and " * 1_600,
         "x" * 20_001,
+        "select count(*) from visits a" + "".join(f" join visits b{number}" for number in range(12)),
+        "select count(*) from visits natural join visits" + " left join (select 1 from visits join visits) b" * 300,
     ],
-    ids=range(23),
+    ids=range(25),
 )
 def test_pathological_texts_are_refused_soon(sql):
     begin = time.process_time()
     with pytest.raises(NotAnswerable):
         compile_query(sql, CLINIC)
     assert time.process_time() - begin < 1.0  # 0.1 s on a quiet machine
+
+
+def test_joins_without_conditions_cost_no_more_than_their_length(monkeypatch):
+    """For each of them the parser reads what follows twice: it stops at a number of nodes that goes with the text."""
+    several = "select count(*) from visits a" + "".join(f" join visits b{number}" for number in range(12))
+    with pytest.raises(NotAnswerable) as found:
+        compile_query(several, CLINIC)
+    assert (
+        found.value.detail == "Here are too many JOINs without ON and USING: give each its condition, or write commas."
+    )
+    assert found.value.span == Span(1, several.index("join") + 1, 4)
+    same = " where " + " and ".join(f"a.patient_id = b{number}.patient_id" for number in range(12))
+    with pytest.raises(NotAnswerable) as found:
+        compile_query(several + same, CLINIC)
+    assert found.value.rewrite == several.replace(" join", ",") + same
+    few = several[: several.index(" join visits b4")] + same[: same.index(" and a.patient_id = b4")]
+    assert compile_query(few, CLINIC)
+    monkeypatch.setattr(parse_room, "_NODES_PER_TOKEN", 10_000)
+    assert parse(several).tree.args["joins"]  # the control: after 2 ** 12 attempts
+
+
+def test_a_name_in_quotes_that_is_no_type_is_a_refusal():
+    """The parser reads it as a text of its own, here with a comment that never ends."""
+    for sql in ('select true :: "true /*" from visits', 'select cast(age as "x /* y") from visits'):
+        with pytest.raises(NotAnswerable) as found:
+            compile_query(sql, CLINIC)
+        assert found.value.code == "sql-not-parsed"
 
 
 def test_depth_limits_stand_before_the_parser(monkeypatch):

@@ -56,6 +56,7 @@ def whole(request, held):
     context = {
         "at": micros(request.at),
         **{name: list(getattr(request, name)) for name in ("datasets", "tables", "columns", "aggregates", "stewards")},
+        "together": list(request.datasets),
         "purpose": request.purpose,
         "frozenDatasets": list(request.frozen_datasets),
     }

@@ -96,6 +96,7 @@ def release(
         "data_version": 3,
         "manifest": "ef" * 32,
         "also": [],
+        "also_under": [],
         "mechanism": "discrete gaussian",
         "loss": {"mode": "zcdp", "units": "18000000", "delta": "0"},
         "grant": f"g_{pair.person}",
@@ -119,6 +120,7 @@ def release(
         "data_version",
         "manifest",
         "also",
+        "also_under",
         "loss",
         "key",
         "text_tag",
@@ -207,6 +209,7 @@ def _made() -> dict[str, dict]:
         "data_version": 3,
         "manifest": "ef" * 32,
         "also": [],
+        "also_under": [],
         "plan_tag": PLAN_TAG,
     }
     used = log.add("query.reused", "ann", same | {"query": "q_7", "person": "ann", "grant": "g_ann"})

@@ -88,7 +88,7 @@ def a_copy(**changes: Any) -> ReviewCopy:
         need="To plan next year's beds.",
         author="ann",
         organisation="acme",
-        grant=GrantStanding(a_grant(), used=4),
+        grants=(GrantStanding(a_grant(), used=4),),
         cost={"space": "people", "mode": "zcdp", "amount": "0.01", "epsilon": "1", "delta": "1e-6"},
         profile=GENERAL,
         reasons=("many-cells",),

@@ -20,7 +20,20 @@ from sandbox.terms.people import GrantStanding
 
 KEYS = [
     *("id", "sentence", "dataset", "grade", "data_version", "purpose", "need", "author", "organisation", "grant"),
-    *("plan", "cost", "bounds", "checks", "table", "state", "round", "outcome", "votes_needed", "votes", "digest"),
+    *(
+        "also_under",
+        "plan",
+        "cost",
+        "bounds",
+        "checks",
+        "table",
+        "state",
+        "round",
+        "outcome",
+        "votes_needed",
+        "votes",
+        "digest",
+    ),
     "opened_at",
 ]
 
@@ -70,7 +83,7 @@ def test_computed_columns_say_what_they_are() -> None:
     ],
 )
 def test_the_end_of_the_grant_is_told_in_utc(ends: datetime, words: str) -> None:
-    copy = a_copy(grant=GrantStanding(a_grant(not_after=ends)))
+    copy = a_copy(grants=(GrantStanding(a_grant(not_after=ends)),))
     assert copy.sentence().endswith(f"which ends {words}.")
     assert copy.to_json()["grant"]["not_after"] == time_text(ends)
 
@@ -89,6 +102,7 @@ def test_the_shape_is_the_contracts() -> None:
         "not_after": "2026-12-31T00:00:00.000000Z",
         "review": "profile",
     }
+    assert shown["also_under"] == []
     assert (shown["state"], shown["round"], shown["votes"]) == ("awaiting-vote", "independent", [])
     assert shown["opened_at"] == time_text(a_copy().opened_at)
     assert json.loads(json.dumps(shown, allow_nan=False)) == shown

@@ -22,7 +22,7 @@ from sandbox.service import (
     request_grant,
     search_log,
 )
-from sandbox.service.ports import EntryFilter
+from sandbox.service.found_entries import EntryFilter
 from sandbox.terms.refusal import AuditUnavailable, MeasurementForfeited, Refusal
 
 WRITES = (

@@ -35,6 +35,8 @@ TABLE = Table(
         Column("city", Type.STRING, max_length=20),
         Column("k", Type.STRING, keys=("a", "b"), max_length=10_000),
         Column("bare", Type.STRING),
+        *(Column(name, Type.INT) for name in "gn"),
+        *(Column(f"c{number}", Type.FLOAT) for number in range(1_500)),
     ),
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ from sandbox.adapters import books
 from sandbox.proof.log_export import verify_export
 from sandbox.service import check_query, decide_grant, explain_policy, freeze, grants, read_log, review_desk, search_log
 from sandbox.service.audit import text_tag
-from sandbox.service.ports import EntryFilter
+from sandbox.service.found_entries import EntryFilter
 from sandbox.terms.refusal import AuditUnavailable, MalformedRequest, NotFound, Refusal, RoleNotPermitted
 
 REASON = "Complaint 17 of the city clinic"

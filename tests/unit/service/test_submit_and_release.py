@@ -42,7 +42,7 @@ def test_the_certificate_states_what_was_asked_measured_and_decided(world):
     record = world.ledger.query(query.id)
     grant = world.ledger.standings("ann")[0].grant
     expected = {
-        "format": "sandbox/certificate/v3",
+        "format": "sandbox/certificate/v4",
         "suite": "sandbox-suite-1",
         "query": query.id,
         "order": order.id,
@@ -52,6 +52,7 @@ def test_the_certificate_states_what_was_asked_measured_and_decided(world):
         "data_version": 1,
         "manifest": "ab" * 32,
         "also": [],
+        "also_under": [],
         "mechanism": "discrete gaussian",
         "loss": {"mode": "zcdp", "units": str(order.reserved.units), "delta": "0"},
         "grant": grant.id,
