@@ -52,9 +52,9 @@ $(VENV)/demo.done: $(VENV)/python.done requirements/demo.txt pyproject.toml
 	@touch $@
 
 $(VENV)/dev.done: $(VENV)/python.done requirements/dev.txt pyproject.toml
-	@command -v strace > /dev/null && command -v softhsm2-util > /dev/null \
-		|| { apt-get update -qq && apt-get install -y -qq strace softhsm2; } \
-		|| echo "The tests need strace and a token in software: 'apt-get install strace softhsm2' as root." >&2
+	@{ command -v strace && command -v softhsm2-util && ls /usr/lib/postgresql/*/bin/pg_ctl; } > /dev/null 2>&1 \
+		|| { apt-get update -qq && apt-get install -y -qq strace softhsm2 postgresql; } \
+		|| echo "The tests need more programs; as root: apt-get install strace softhsm2 postgresql" >&2
 	@echo "Installing from the hash-pinned lock (a minute or two) ..."
 	$(PIP) install --require-hashes -r requirements/dev.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .

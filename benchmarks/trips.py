@@ -18,8 +18,8 @@ def _keys(values: list[str]) -> str:
 
 
 def description(rows_max: int, rows_per_unit: int = 30) -> str:
-    """The trips: a person has at most `rows_per_unit` in any answer. Occupations and stations are not declared, so that
-    `rows_max` says how many groups there may be, and with that whether a worker has the memory."""
+    """The trips: a person has at most `rows_per_unit` in any answer. Occupations and stations are not declared, but how
+    many there may be is: that bounds the memory that private groups need."""
     return f"""
 [dataset]
 name = "transport"
@@ -45,8 +45,8 @@ district   = {{ type = "string", keys = [{_keys(DISTRICTS)}] }}
 sex        = {{ type = "string", keys = ["F", "M"] }}
 weekday    = {{ type = "int", keys = [1, 2, 3, 4, 5, 6, 7] }}
 age        = {{ type = "int", bounds = [0, 99] }}
-occupation = {{ type = "string", max_length = 20 }}
-station_id = {{ type = "int" }}
+occupation = {{ type = "string", max_length = 20, distinct_max = {len(OCCUPATIONS)} }}
+station_id = {{ type = "int", distinct_max = {STATIONS} }}
 trip_date  = {{ type = "date", bounds = ["2025-01-01", "2025-12-31"] }}
 fare       = {{ type = "float", bounds = [0.0, 100.0], granularity = 0.01 }}
 duration   = {{ type = "float", bounds = [0.0, 180.0], granularity = 0.1 }}

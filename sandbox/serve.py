@@ -25,6 +25,7 @@ from typing import IO
 
 import click
 
+from sandbox.adapters.configured_sources import open_sources
 from sandbox.adapters.home import HomePaths, create_home, open_control_keys, open_root
 from sandbox.adapters.home_lock import only_one
 from sandbox.adapters.no_dumps import forbid_dumps
@@ -38,6 +39,7 @@ from sandbox.terms.refusal import EnclaveSealed
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "USER", "LOGNAME", "NUMBA_CACHE_DIR")
 """All that a plane inherits: LD_PRELOAD, PYTHONPATH, RAY_* and the like do not get through."""
 
+_COURIER_SOCKET = "courier.sock"
 _RUNTIME_PREFIX = "sbx-"
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, prctl(2)
 _GRACE_SECONDS = 15.0
@@ -59,6 +61,7 @@ class ServeOptions:
     clock_on: bool = True
     private_network: bool = True
     allowed_hosts: tuple[str, ...] = ()
+    shares: tuple[tuple[str, int], ...] = ()
 
 
 @click.command("init")
@@ -98,6 +101,12 @@ def init_command(home: Path, name: str, passphrase_file: str | None) -> None:
     "--benchmark-without-clock", is_flag=True, help="No release clock: for benchmarks only; every certificate says so."
 )
 @click.option("--allowed-host", multiple=True, help="A name under which the enclave is reached; loopback always is.")
+@click.option(
+    "--share",
+    multiple=True,
+    metavar="ORGANISATION=N",
+    help="While queries wait, N places in a round for this organisation; others have 1.",
+)
 @click.option("--shared-network", is_flag=True, help="Do not put the engine into a private network namespace.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @opening_options
@@ -109,17 +118,36 @@ def serve_command(
     tick_ms: int,
     benchmark_without_clock: bool,
     allowed_host: tuple[str, ...],
+    share: tuple[str, ...],
     shared_network: bool,
     with_parent: bool,
     opening: Opening,
 ) -> None:
     """Run the enclave in HOME until it is told to stop."""
     options = ServeOptions(
-        home.resolve(), host, port, workers, tick_ms, not benchmark_without_clock, not shared_network, allowed_host
+        home.resolve(),
+        host,
+        port,
+        workers,
+        tick_ms,
+        not benchmark_without_clock,
+        not shared_network,
+        allowed_host,
+        _shares(share),
     )
     if with_parent:
         threading.Thread(target=_stop_with_parent, daemon=True).start()
     raise SystemExit(serve(options, opening))
+
+
+def _shares(given: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    found = []
+    for text in given:
+        organisation, _, number = text.rpartition("=")
+        if not organisation or not number.isdecimal() or not 1 <= int(number) <= 1_000:
+            raise click.UsageError("A share looks like acme=3, from 1 to 1000.")
+        found.append((organisation, int(number)))
+    return tuple(found)
 
 
 def _stop_with_parent() -> None:
@@ -154,6 +182,7 @@ class _Supervisor:
         self._opened = opened
         self._control_root = derive(root, "control")
         self._data_root = derive(root, "data")
+        self._sources, self._secrets = open_sources(options.home)
         self._order_key = open_control_keys(options.home, self._control_root).order.verifier.text
         self._runtime = runtime
         self._stopping = False
@@ -163,6 +192,7 @@ class _Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
         engine = self._start_engine()
+        courier = self._start_courier()
         control = self._start_control()
         started = time.monotonic()
         code = 0
@@ -172,8 +202,13 @@ class _Supervisor:
                     event("control-plane-ended")
                     code = 1
                     break
+                if courier is not None and courier.poll() is not None:
+                    event("courier-ended")
+                    (self._runtime / _COURIER_SOCKET).unlink(missing_ok=True)
+                    courier = self._start_courier()
                 if engine.poll() is not None:
                     event("engine-ended")
+                    self._end(*[child for child in (courier,) if child is not None])
                     self._sweep(spare=control.pid)
                     self._clear_engine_files()
                     self._pause(steady=time.monotonic() - started > _STEADY_SECONDS)
@@ -181,10 +216,11 @@ class _Supervisor:
                         break
                     started = time.monotonic()
                     engine = self._start_engine()
-                reap(spare={control.pid, engine.pid})
+                    courier = self._start_courier()
+                reap(spare={child.pid for child in (control, engine, courier) if child is not None})
                 time.sleep(_POLL_SECONDS)
         finally:
-            self._end(control, engine)
+            self._end(*[child for child in (control, engine, courier) if child is not None])
             self._sweep(spare=None)
         return code
 
@@ -210,6 +246,17 @@ class _Supervisor:
         }
         return _spawn("workers.engine", bootstrap, relay=None)
 
+    def _start_courier(self) -> subprocess.Popen[bytes] | None:
+        """The process that has a network and no keys, where the operator has configured sources to load from."""
+        if not self._sources:
+            return None
+        bootstrap: dict[str, object] = {
+            "runtime": str(self._runtime),
+            "sources": self._sources,
+            "secrets": self._secrets,
+        }
+        return _spawn("workers.courier", bootstrap, relay=None)
+
     def _start_control(self) -> subprocess.Popen[bytes]:
         bootstrap = {
             "home": str(self._options.home),
@@ -222,6 +269,7 @@ class _Supervisor:
             "clock_on": self._options.clock_on,
             "opened": self._opened,
             "allowed_hosts": list(self._options.allowed_hosts),
+            "shares": dict(self._options.shares),
         }
         return _spawn("sandbox.wiring", bootstrap, relay=sys.stdout)
 

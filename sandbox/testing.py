@@ -282,11 +282,12 @@ class Enclave:
         dataset: str,
         files: Mapping[str, str | Path],
         progress: Callable[[str, int, int], None] | None = None,
+        mode: str = "whole",
     ) -> dict[str, Any]:
-        """Load a new version of a registered dataset."""
+        """Load a new version of a registered dataset; `mode` "append" and "replace-units" add to the current one."""
         paths = {table: Path(path) for table, path in files.items()}
         with in_inbox(HomePaths(self.home).inbox, paths) as copies:
-            return self.steward_of(self._stewards[dataset]).load(dataset, copies, progress=progress)
+            return self.steward_of(self._stewards[dataset]).load(dataset, copies, progress=progress, mode=mode)
 
     # -- inside --------------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,8 @@ from sandbox.terms.refusal import AuditUnavailable, EnclaveNotReady, EnclaveSeal
 from sandbox.terms.version import VERSION
 
 ENGINE_SOCKET = "engine.sock"
+LINE_SECONDS = 20.0
+"""How long a submission waits for a place: below the 30 s that the client waits for an answer to it."""
 _START_SECONDS = 0.05
 _WATCH_SECONDS = 1.0
 
@@ -77,6 +79,8 @@ def main() -> int:
         bool(bootstrap["clock_on"]),
         workers=int(bootstrap["workers"]),
         opened=str(bootstrap["opened"]),
+        line_seconds=LINE_SECONDS,
+        shares={str(name): int(share) for name, share in bootstrap["shares"].items()},
     )
     try:
         ledger = _ledger(home, keys, public)
@@ -173,6 +177,8 @@ class _State:
             "bundle": self._enclave.bundle,
             "opened": settings.opened,
         }
+        if settings.shares:
+            facts["shares"] = dict(settings.shares)
         kind = "engine.restarted" if self._begun else "enclave.started"
         self._enclave.ledger.append(Entry(kind, self._enclave.clock.now(), settings.name, facts))
 

@@ -429,7 +429,7 @@ def register(world: World, request: Request) -> Any:
 @route("POST", "/v1/datasets/*/versions")
 def begin_load(world: World, request: Request, name: str) -> Any:
     request.need("steward")
-    body = request.fields("files")
+    body = request.fields("files", "mode")
     if name != "clinic":
         raise NotFound
     world.calls.append(("load", body))
@@ -657,6 +657,11 @@ def release(world: World, request: Request, query: str) -> Any:
     if query not in world.queries:
         raise NotFound
     found = world.queries[query]
+    if request.headers.get("prefer", "").startswith("wait="):
+        if world.wait_for > 0:
+            world.wait_for -= 1
+        else:
+            world.settle(query)
     spent = found["cost"]["amount"]
     match found["state"]:
         case "running":

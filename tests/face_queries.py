@@ -53,7 +53,7 @@ def check(world: Any, actor: Person, request: Any, drawn: str = "") -> Doc:
     )
 
 
-def submit(world: Any, actor: Person, request: Any, idempotency_key: str) -> Doc:
+def submit(world: Any, actor: Person, request: Any, idempotency_key: str, ticket: Any) -> Doc:
     need(actor, Role.ANALYST)
     steer(request.sql)
     keys = next((keys for keys in world.public_keys.get(actor.name, []) if keys.id == request.key), None)
@@ -243,8 +243,10 @@ def wait_query(world: Any, actor: Person, query: str, seconds: float) -> Doc:
     return view_query(world, actor, query)
 
 
-def release(world: Any, actor: Person, query: str) -> Doc:
+def release(world: Any, actor: Person, query: str, seconds: float = 0.0) -> Doc:
     need(actor, Role.ANALYST)
+    if seconds:
+        wait_query(world, actor, query, seconds)
     if query not in world.queries:
         raise NotFound("You have no such query.")
     seen = world.queries[query]

@@ -201,11 +201,11 @@ def register(world: World, actor: Person, text: str, file: str) -> Doc:
     return Doc(VIEW)
 
 
-def begin_load(world: World, actor: Person, dataset: str, files: dict[str, str]) -> Doc:
+def begin_load(world: World, actor: Person, dataset: str, files: dict[str, str], mode: str = "whole") -> Doc:
     need(actor, Role.STEWARD)
     if dataset != "clinic":
         raise NotFound
-    world.calls.append(("load", (dataset, files), {}))
+    world.calls.append(("load", (dataset, files, str(mode)), {}))
     world.loads["load_1"] = 0
     return Doc(id="load_1", state="running", phase="read", done=0, total=4, version=None, problem=None)
 

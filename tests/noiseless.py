@@ -80,7 +80,7 @@ class NoiselessEngine:
         used = {name: self._versions[name] for name in (*plan.datasets, *plan.public_datasets)}
         mergers = [Merger(Shape.of(measurement)) for measurement in plan.measurements]
         for bucket in range(check_claims(plan, [version.manifest for version in used.values()])):
-            for merger, tally in zip(mergers, scan(plan, bucket_sources(plan, used, bucket), b"s" * 32), strict=True):
+            for merger, tally in zip(mergers, scan(plan, [bucket_sources(plan, used, bucket)], b"s" * 32), strict=True):
                 merger.add(tally)
         tables = []
         for measurement, merger in zip(plan.measurements, mergers, strict=True):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.proof.sealing import new_sealing_key, open_sealed, seal_to, sealing_public
-from sandbox.terms.canonical import canonical_bytes
 from workers.confine import forbid_dumps
 
 FAILED = b"\x00"
@@ -43,7 +42,7 @@ def seal_job(
         "engine": keys.engine.hex(),
         "secret": keys.secret.hex(),
     }
-    return seal_to(worker, canonical_bytes(job), _info(order))
+    return seal_to(worker, json.dumps(job, separators=(",", ":")).encode(), _info(order))
 
 
 class Scanner:
@@ -80,7 +79,7 @@ def _scan(order: str, opened: bytes) -> bytes:
     from workers.partial import seal_partial
     from workers.relations.sources import BucketSources
     from workers.scan import scan
-    from workers.tally import Merger, Shape
+    from workers.tally import Shape
 
     job = json.loads(opened)
     if job["order"] != order:
@@ -88,12 +87,9 @@ def _scan(order: str, opened: bytes) -> bytes:
     plan = read_plan(job["plan"])
     sources = [BucketSources.from_json(item) for item in job["sources"]]
     shapes = [Shape.of(measurement) for measurement in plan.measurements]
-    mergers = [Merger(shape) for shape in shapes]
-    for bucket in sources:
-        for merger, tally in zip(mergers, scan(plan, bucket, bytes.fromhex(job["secret"])), strict=True):
-            merger.add(tally)
+    tallies = scan(plan, sources, bytes.fromhex(job["secret"]))
     buckets = [bucket.bucket for bucket in sources]
-    return seal_partial(bytes.fromhex(job["engine"]), order, buckets, [merger.total() for merger in mergers], shapes)
+    return seal_partial(bytes.fromhex(job["engine"]), order, buckets, tallies, shapes)
 
 
 def _warm() -> None:

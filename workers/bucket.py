@@ -9,29 +9,31 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sandbox.terms.dataset import KeyValue
+from workers.bucket_key import BucketKey
+from workers.merge import merged_rows, merged_units
+from workers.packing import packed_integers, packing_of
 from workers.schema import Encoding, StoredColumn
-from workers.sealed_parquet import SealedFile, read_sealed, row_groups
+from workers.sealed_parquet import ROW_GROUP, read_sealed
+from workers.segment import RUN_COLUMN, segment_rows
 from workers.store_refused import StoreRefused
 
 __all__ = ["Bucket", "BucketKey", "ColumnArray", "Piece", "StoreRefused", "UnitRuns", "check_bucket", "read_bucket"]
-
-TOKEN_COLUMNS = ("token_high", "token_low")
-RUN_COLUMN = "n"
-FORMAT = "sandbox/bucket-key/v1"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnArray:
     """Values of one column, read-only.
 
-    With a `dictionary` the values are int32 codes into it, -1 for NULL (and, for declared keys, any other value), and
-    `valid` is None. Without, they are int64 (int, days, microseconds) or finite float64, `valid` is None where no value is
-    NULL, and values that are not valid are 0.
+    With a `dictionary` the values are signed integers, codes into it, -1 for NULL (and, for declared keys, any other
+    value), and `valid` is None. Without, they are signed integers (int, days, microseconds) or finite float64, or, where
+    `scale` is not 0, signed integers whose quotients by it are the float64 values. `valid` is None where no value is NULL;
+    of values that are not valid nothing is said.
     """
 
     values: npt.NDArray[Any]
     valid: npt.NDArray[np.bool_] | None = None
     dictionary: tuple[KeyValue, ...] | None = None
+    scale: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,84 +70,48 @@ class Bucket:
         yield Piece(self.rows, self.columns)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class BucketKey:
-    """All that is needed to read one bucket of one table and nothing else. It holds keys: seal it before it travels."""
-
-    table: str
-    bucket: int
-    rows: SealedFile
-    units: SealedFile
-    columns: tuple[StoredColumn, ...]
-
-    def __repr__(self) -> str:
-        return f"BucketKey({self.table!r}, {self.bucket})"
-
-    def to_json(self) -> dict[str, Any]:
-        """Canonical JSON; bytes are hex."""
-        return {
-            "format": FORMAT,
-            "table": self.table,
-            "bucket": self.bucket,
-            "rows": _file_json(self.rows),
-            "units": _file_json(self.units),
-            "columns": [column.to_json() for column in self.columns],
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "BucketKey":
-        """The inverse of `to_json`.
-
-        Raises:
-            KeyError, ValueError, TypeError: not such a document.
-        """
-        if value["format"] != FORMAT:
-            raise ValueError("unknown bucket key format")
-        columns = tuple(StoredColumn.from_json(item) for item in value["columns"])
-        return cls(str(value["table"]), int(value["bucket"]), _file(value["rows"]), _file(value["units"]), columns)
-
-
 def read_runs(key: BucketKey) -> npt.NDArray[np.int64]:
-    """Decrypt the numbers of rows of each unit, in order.
+    """Decrypt the numbers of rows of each unit, in order. Of one segment, tokens are not read.
 
     Raises:
-        StoreRefused: the file is not the one the manifest names, or was changed.
+        StoreRefused: a file is not the one the manifest names, or was changed.
     """
-    units = read_sealed(key.units, lambda file: file.read([RUN_COLUMN], use_threads=False).column(RUN_COLUMN))
+    if len(key.segments) > 1:
+        return read_units(key).runs
+    units = read_sealed(
+        key.segments[0].units, lambda file: file.read([RUN_COLUMN], use_threads=False).column(RUN_COLUMN)
+    )
     return _frozen(units.combine_chunks().to_numpy())
 
 
 def read_units(key: BucketKey) -> UnitRuns:
-    """Decrypt the tokens and the numbers of rows of each unit, in order.
+    """Decrypt the tokens and the numbers of rows of each unit, in order; a unit of several segments stands once.
 
     Raises:
-        StoreRefused: the file is not the one the manifest names, was changed, or its tokens do not ascend.
+        StoreRefused: a file is not the one the manifest names, was changed, or its tokens do not ascend.
     """
-    names = [*TOKEN_COLUMNS, RUN_COLUMN]
-    table = read_sealed(key.units, lambda file: file.read(names, use_threads=False))
-    if set(table.column_names) != set(names):
-        raise StoreRefused
-    high, low, runs = (_frozen(table.column(name).combine_chunks().to_numpy()) for name in names)
-    before, after = slice(None, -1), slice(1, None)
-    ascending = (high[before] < high[after]) | ((high[before] == high[after]) & (low[before] < low[after]))
-    if not ascending.all() or int(runs.min(initial=0)) < 0:
-        raise StoreRefused
+    parts = [(part.high, part.low, part.taken.sum(axis=0)) for part in merged_units(key.segments)]
+    high, low, runs = (
+        _frozen(np.concatenate([part[at] for part in parts] or [np.empty(0, dtype)]))
+        for at, dtype in enumerate((np.uint64, np.uint64, np.int64))
+    )
     return UnitRuns(high, low, runs)
 
 
 def read_pieces(key: BucketKey, columns: Sequence[str], rows: int) -> Iterator[Piece]:
-    """Decrypt the named columns of a bucket of `rows` rows, one row group at a time: memory does not grow with rows.
+    """Decrypt the named columns of a bucket of `rows` rows, one row group at a time or less: memory does not grow with rows.
+    Without columns no file is read.
 
     Raises:
         StoreRefused: a file is not the one the manifest names, or was changed, or has another number of rows.
         KeyError: a column that is not stored.
     """
     wanted = _wanted(key, columns)
-    names, text = [column.name for column in wanted], _text(wanted)
-    for table in row_groups(key.rows, names, rows, text):
-        yield Piece(
-            table.num_rows, {column.name: _column(table.column(column.name), column, True) for column in wanted}
-        )
+    if not wanted:
+        yield from (Piece(min(ROW_GROUP, rows - start), {}) for start in range(0, rows, ROW_GROUP))
+        return
+    for table in _tables(key, wanted, rows, narrow=True):
+        yield Piece(table.num_rows, {column.name: _of_table(table, column) for column in wanted})
 
 
 def read_bucket(key: BucketKey, columns: Sequence[str]) -> Bucket:
@@ -158,23 +124,41 @@ def read_bucket(key: BucketKey, columns: Sequence[str]) -> Bucket:
     wanted = _wanted(key, columns)
     runs = read_runs(key)
     rows = int(runs.sum())
-    names = [column.name for column in wanted]
-    table = read_sealed(key.rows, lambda file: file.read(names, use_threads=False), _text(wanted))
-    if table.num_rows != rows or set(table.column_names) != set(names):
-        raise StoreRefused
-    return Bucket(rows, runs, {column.name: _column(table.column(column.name), column, False) for column in wanted})
+    tables = list(_tables(key, wanted, rows, narrow=False)) if wanted else []
+    return Bucket(
+        rows,
+        runs,
+        {
+            column.name: _column(
+                pa.chunked_array(
+                    [part for table in tables for part in table.column(column.name).chunks], _type(column)
+                ),
+                column,
+                False,
+            )
+            for column in wanted
+        },
+    )
 
 
 def check_bucket(key: BucketKey) -> None:
-    """Read both files to the last byte; `read_bucket` checks what it reads, which may be a few columns.
+    """Read every file to the last byte; `read_bucket` checks what it reads, which may be a few columns.
 
     Raises:
         StoreRefused: a bit differs from what was written.
     """
-    units = read_sealed(key.units, lambda file: file.read(use_threads=False).column(RUN_COLUMN))
-    rows = read_sealed(key.rows, lambda file: file.read(use_threads=False))
-    if int(units.to_numpy().sum()) != rows.num_rows:
-        raise StoreRefused
+    for segment in key.segments:
+        units = read_sealed(segment.units, lambda file: file.read(use_threads=False).column(RUN_COLUMN))
+        for file in segment.rows.values():
+            rows = read_sealed(file, lambda file: file.read(use_threads=False))
+            if int(units.to_numpy().sum()) != rows.num_rows:
+                raise StoreRefused
+
+
+def _tables(key: BucketKey, wanted: Sequence[StoredColumn], rows: int, *, narrow: bool) -> Iterator[pa.Table]:
+    if len(key.segments) > 1:
+        return merged_rows(key, wanted, rows)
+    return segment_rows(key.segments[0], wanted, rows, narrow=narrow)
 
 
 def _wanted(key: BucketKey, columns: Sequence[str]) -> list[StoredColumn]:
@@ -182,8 +166,16 @@ def _wanted(key: BucketKey, columns: Sequence[str]) -> list[StoredColumn]:
     return [stored[name] for name in dict.fromkeys(columns)]
 
 
-def _text(columns: Sequence[StoredColumn]) -> list[str]:
-    return [column.name for column in columns if column.encoding is Encoding.TEXT]
+def _type(column: StoredColumn) -> pa.DataType:
+    match column.encoding:
+        case Encoding.CODES:
+            return pa.int32()
+        case Encoding.TEXT:
+            return pa.dictionary(pa.int32(), pa.string())
+        case Encoding.INT64:
+            return pa.int64()
+        case Encoding.FLOAT64:
+            return pa.float64()
 
 
 def _column(chunks: pa.ChunkedArray, column: StoredColumn, arrow_texts: bool) -> ColumnArray:
@@ -204,17 +196,21 @@ def _column(chunks: pa.ChunkedArray, column: StoredColumn, arrow_texts: bool) ->
     return ColumnArray(_frozen(array.fill_null(0).to_numpy(zero_copy_only=False)), _frozen(valid))
 
 
+def _of_table(table: pa.Table, column: StoredColumn) -> ColumnArray:
+    packing, chunks = packing_of(table.schema.field(column.name)), table.column(column.name)
+    if packing is None:
+        return _column(chunks, column, arrow_texts=True)
+    values = _frozen(packed_integers(chunks, packing))
+    floating = column.encoding is Encoding.FLOAT64
+    if (packing.scale != 0) != floating or (packing.nulls and column.encoding is Encoding.CODES):
+        raise StoreRefused
+    if column.encoding is Encoding.CODES:
+        return ColumnArray(values, dictionary=column.keys)
+    valid = _frozen(values != packing.null) if packing.nulls else None
+    return ColumnArray(values, valid, scale=packing.scale)
+
+
 def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     # All read-only, those that Arrow owns and those that it does not: compiled code then sees one type.
     array.flags.writeable = False
     return array
-
-
-def _file_json(file: SealedFile) -> dict[str, str]:
-    return {"path": file.path, "dek": file.dek.hex(), "aad": file.aad.hex(), "footer": file.footer}
-
-
-def _file(value: dict[str, str]) -> SealedFile:
-    return SealedFile(
-        str(value["path"]), bytes.fromhex(value["dek"]), bytes.fromhex(value["aad"]), str(value["footer"])
-    )

@@ -3,7 +3,8 @@
 The control plane's descriptions decide noise, deadlines and memory. A plan that claims smaller tables or larger
 contributions than the manifests, or other types or keys than are stored, is of other descriptions: it is refused before
 anything is read. So is one that treats rows of units as public, or joins units of different spaces or cut differently.
-Bounds of values need no check: a plan clamps to its own, whatever is stored.
+Bounds of values need no check: a plan clamps to its own, whatever is stored. Nor do numbers of different values: they say
+how much memory private groups need, and a dataset keeps the description under which all its versions are loaded.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -5,7 +5,6 @@ an integer beyond 64 bits without one, is NULL. A value that is no declared key,
 characters, is NULL. Strings are NFC. A cell of another type than the description's is the steward's error, not NULL.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor, inf, nextafter
@@ -20,22 +19,21 @@ from sandbox.terms.dataset import Column, KeyValue, Type
 from workers.bucket import ColumnArray
 from workers.numbers import Integers, days, floats, integers, microseconds
 from workers.schema import keys_of
-from workers.texts import join_texts, normal_text
+from workers.texts import normal_text
 from workers.unusable import Place
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def conform(pieces: Sequence[pa.Array], column: Column, places: Sequence[Place]) -> ColumnArray:
-    """One column of a whole file, from its batches; each place names its batch's first row.
+def conform(piece: pa.Array, column: Column, place: Place) -> ColumnArray:
+    """One column of a batch; `place` names the batch's first row. Strings without declared keys are an Arrow array.
 
     Raises:
         FileNotUsable: a cell is of another type.
     """
     if column.type is Type.STRING:
-        return _texts([normal_text(piece, place) for piece, place in zip(pieces, places, strict=True)], column)
-    parts = [_numbers(piece, column, place) for piece, place in zip(pieces, places, strict=True)]
-    values, valid = _joined(parts, np.float64 if column.type is Type.FLOAT else np.int64)
+        return _texts(normal_text(piece, place), column)
+    values, valid = _numbers(piece, column, place)
     if column.keys is None and column.type is not Type.BOOL:
         return ColumnArray(values, None if valid.all() else valid)
     keys = keys_of(column)
@@ -44,17 +42,14 @@ def conform(pieces: Sequence[pa.Array], column: Column, places: Sequence[Place])
     return ColumnArray(codes, dictionary=keys)
 
 
-def _texts(pieces: Sequence[pa.DictionaryArray], column: Column) -> ColumnArray:
-    array = join_texts(pieces)
+def _texts(array: pa.DictionaryArray, column: Column) -> ColumnArray:
     dictionary, codes = array.dictionary, array.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     kept = np.ones(len(dictionary) + 1, dtype=bool)  # the last one is where -1 points
     if column.max_length is not None:
         kept[:-1] = pc.less_equal(pc.utf8_length(dictionary), column.max_length).to_numpy(zero_copy_only=False)
     kept[-1] = False
     if column.keys is None:
-        return ColumnArray(
-            np.where(kept[codes], codes, np.int32(-1)).astype(np.int32), dictionary=tuple(dictionary.to_pylist())
-        )
+        return ColumnArray(np.where(kept[codes], codes, np.int32(-1)).astype(np.int32), dictionary=dictionary)
     keys = pc.utf8_normalize(pa.array([str(key) for key in column.keys], pa.string()), "NFC")
     number = pc.index_in(dictionary, keys).fill_null(-1).to_numpy(zero_copy_only=False)
     number = np.append(number, -1).astype(np.int32)
@@ -133,11 +128,3 @@ def _key_number(key: KeyValue, type_: Type) -> int:
             return (aware - _EPOCH) // timedelta(microseconds=1)
         case _:
             return int(key)
-
-
-def _joined(
-    parts: Sequence[tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]], dtype: type
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
-    if not parts:
-        return np.empty(0, dtype=dtype), np.empty(0, dtype=bool)
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])

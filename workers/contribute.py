@@ -5,6 +5,7 @@ the unit has brought fewer than R rows, fewer than Linf rows to that group, and 
 one before. Every primitive reads the same counted rows, so that one unit changes each vector within the plan's bounds.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -21,14 +22,27 @@ Groups = NDArray[np.int32]
 class Bounding:
     """Walks runs once. What it keeps between blocks is where it stands, and what the current unit has brought.
 
-    `rows` and `units` are the counted rows, and the units with a counted row, of each group. Groups may become more.
+    `rows` and `units` are the counted rows, and the units with a counted row, of each group; without `of_rows` or
+    `of_units` they are nothing. Groups may become more, unless `fixed` says that there are none but these.
     """
 
-    def __init__(self, bounds: ContributionBounds, group_count: int) -> None:
+    def __init__(
+        self,
+        bounds: ContributionBounds,
+        group_count: int,
+        *,
+        of_rows: bool = True,
+        of_units: bool = True,
+        fixed: bool = False,
+    ) -> None:
         self.rows = np.zeros(group_count, np.int64)
         self.units = np.zeros(group_count, np.int64)
         self._runs = frozen(np.zeros(0, np.int64), np.int64)
         self._ahead = 0
+        self._of_rows, self._of_units = of_rows, of_units
+        # The number of a unit's rows alone then decides which of them count.
+        each = bounds.rows_per_group >= bounds.rows
+        self._by_rows = each and (bounds.groups >= bounds.rows or (fixed and group_count <= bounds.groups))
         self._limits = np.asarray([bounds.rows, bounds.groups, bounds.rows_per_group], np.int64)
         self._place = np.asarray([-1, 0, 0, 0], np.int64)  # run, its rows ahead, its counted rows, its groups
         self._before = 0
@@ -70,6 +84,11 @@ class Bounding:
             raise ValueError("a group beyond the plan's")
         if owners is not None:
             _own(self._runs, self._place, self._before, owners)
+        if self._by_rows and not self._of_units:
+            _cut(self._runs, groups, self._limits, self._place)
+            if self._of_rows:
+                _count_rows(groups, self.rows)
+            return
         _mark(
             self._runs,
             groups,
@@ -82,10 +101,56 @@ class Bounding:
             self.units,
         )
 
+    @property
+    def spanning(self) -> bool:
+        """Whether `spans` may take rows that all are in group 0."""
+        return self._by_rows
+
+    def spans(self, count: int) -> "Spans":
+        """Which of the next `count` rows count, where all are in group 0 and `spanning` holds.
+
+        Raises:
+            ValueError: more rows than the runs have.
+        """
+        self._ahead -= count
+        if self._ahead < 0:
+            raise ValueError("runs do not cover the rows")
+        most = min(count, len(self._runs) - max(int(self._place[0]), 0))
+        starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
+        found, rows, units = _spans(self._runs, count, self._limits, self._place, starts, ends)
+        self.rows[0] += rows
+        self.units[0] += units
+        return Spans(starts[:found], ends[:found])
+
+    def cut_units(self, groups: Groups, rows_per_unit: int) -> None:
+        """Set to -1, in place, the groups of those of the next rows that are not among their unit's first `rows_per_unit`
+        stored ones; `mark` is for the same rows, afterwards.
+
+        Raises:
+            ValueError: more rows than the runs have.
+        """
+        if self._ahead < len(groups):
+            raise ValueError("runs do not cover the rows")
+        _cut_units(self._runs, groups, rows_per_unit, self._place)
+
     def finish(self) -> None:
         """Raises ValueError where the runs have rows that never came."""
         if self._ahead:
             raise ValueError("runs do not cover the rows")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spans:
+    """Ranges of rows of a block, ascending: `starts` and where they end."""
+
+    starts: Integers
+    ends: Integers
+
+    def groups(self, rows: int) -> Groups:
+        """Group 0 for each of the rows in a range, -1 for others."""
+        groups = np.full(rows, -1, np.int32)
+        _fill(self.starts, self.ends, groups)
+        return groups
 
 
 class UnitsWhere:
@@ -119,6 +184,113 @@ def add(groups: Groups, summands: Integers, sums: Integers) -> None:
     if not len(groups) == len(summands):
         raise ValueError("summands do not cover the rows")
     _add(groups, summands, sums)
+
+
+def add_looked_up(groups: Groups, codes: NDArray[Any], low: int, table: Integers, sums: Integers) -> None:
+    """`add` of what the codes' entries in a table say, whose first is that of `low`."""
+    _add_looked_up(groups, codes, low, table, sums)
+
+
+def add_spans(spans: Spans, codes: NDArray[Any], low: int, table: Integers, sums: Integers) -> None:
+    """The same where the rows that count are those of `spans`, all in group 0."""
+    _add_spans(spans.starts, spans.ends, codes, low, table, sums)
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_looked_up(groups: Any, codes: Any, low: Any, table: Any, sums: Any) -> None:  # pragma: no cover - compiled
+    for row in range(groups.size):
+        group = groups[row]
+        if group >= 0:
+            sums[group] += table[np.int64(codes[row]) - low]
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_spans(
+    starts: Any, ends: Any, codes: Any, low: Any, table: Any, sums: Any
+) -> None:  # pragma: no cover - compiled
+    total = np.int64(0)
+    for span in range(starts.size):
+        for row in range(starts[span], ends[span]):
+            total += table[np.int64(codes[row]) - low]
+    sums[0] += total
+
+
+@numba.njit(nogil=True, cache=True)
+def _fill(starts: Any, ends: Any, groups: Any) -> None:  # pragma: no cover - compiled
+    for span in range(starts.size):
+        groups[starts[span] : ends[span]] = 0
+
+
+@numba.njit(nogil=True, cache=True)
+def _spans(
+    runs: Any, count: Any, limits: Any, place: Any, starts: Any, ends: Any
+) -> Any:  # pragma: no cover - compiled
+    unit, ahead, counted, _ = place
+    row, found, rows, units = 0, 0, 0, 0
+    while row < count:
+        while ahead == 0:
+            unit += 1
+            ahead = runs[unit]
+            counted = 0
+        here = min(count - row, ahead)
+        kept = min(here, limits[0] - counted)
+        if kept > 0:
+            starts[found] = row
+            ends[found] = row + kept
+            found += 1
+            rows += kept
+            units += 1 if counted == 0 else 0
+            counted += kept
+        ahead -= here
+        row += here
+    place[0], place[1], place[2] = unit, ahead, counted
+    return found, rows, units
+
+
+@numba.njit(nogil=True, cache=True)
+def _cut(runs: Any, groups: Any, limits: Any, place: Any) -> None:  # pragma: no cover - compiled
+    unit, ahead, counted, _ = place
+    row = 0
+    while row < groups.size:
+        while ahead == 0:
+            unit += 1
+            ahead = runs[unit]
+            counted = 0
+        end = min(groups.size, row + ahead)
+        ahead -= end - row
+        if runs[unit] > limits[0]:  # of a unit with fewer rows all count
+            for at in range(row, end):
+                if groups[at] >= 0:
+                    if counted == limits[0]:
+                        groups[at] = -1
+                    else:
+                        counted += 1
+        row = end
+    place[0], place[1], place[2] = unit, ahead, counted
+
+
+@numba.njit(nogil=True, cache=True)
+def _cut_units(runs: Any, groups: Any, most: Any, place: Any) -> None:  # pragma: no cover - compiled
+    unit, ahead = place[0], place[1]
+    row = 0
+    while row < groups.size:
+        while ahead == 0:
+            unit += 1
+            ahead = runs[unit]
+        end = min(groups.size, row + ahead)
+        first = runs[unit] - ahead  # the unit's rows before this one
+        ahead -= end - row
+        for at in range(max(row, row + most - first), end):
+            groups[at] = -1
+        row = end
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_rows(groups: Any, rows: Any) -> None:  # pragma: no cover - compiled
+    for row in range(groups.size):
+        group = groups[row]
+        if group >= 0:
+            rows[group] += 1
 
 
 @numba.njit(nogil=True, cache=True)
@@ -165,6 +337,7 @@ def _mark(
     units: Any,
 ) -> None:  # pragma: no cover - compiled
     unit, ahead, counted, touched = place
+    least = min(limits[0], limits[1], limits[2])
     row = 0
     while row < groups.size:
         while ahead == 0:
@@ -175,6 +348,16 @@ def _mark(
         end = min(groups.size, row + ahead)
         ahead -= end - row
         owner = before + unit
+        if runs[unit] <= least:  # no limit can be met
+            for at in range(row, end):
+                group = groups[at]
+                if group >= 0:
+                    rows[group] += 1
+                    if stamps[group] != owner:
+                        stamps[group] = owner
+                        units[group] += 1
+            row = end
+            continue
         for at in range(row, end):
             group = groups[at]
             if group < 0:

@@ -66,6 +66,20 @@ def make_folder(path: Path) -> None:
     sync_folder(path.parent)
 
 
+def erase(path: Path) -> None:
+    """Overwrite a small file with zeros and remove it, for good; nothing there is fine."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(bytes(os.fstat(descriptor).st_size))
+        file.flush()
+        os.fsync(descriptor)
+    path.unlink()
+    sync_folder(path.parent)
+
+
 def sync_folder(path: Path) -> None:
     """Make names made, moved or removed in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -76,8 +90,8 @@ def sync_folder(path: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder and all in it, following no link; nothing there is fine."""
-    if path.is_symlink():
+    """Remove a file, or a folder and all in it, following no link; nothing there is fine."""
+    if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():
         shutil.rmtree(path)

@@ -120,6 +120,7 @@ def _serve(bootstrap: Bootstrap, private: bool, streams: Streams) -> None:
             network="private" if private else "shared",
             threads=bootstrap.threads,
             event=streams.event,
+            courier=bootstrap.runtime / "courier.sock",
         )
         server.run(bootstrap.runtime / "engine.sock", ready=lambda: streams.say("ready"))
         streams.event("stopping")

@@ -8,6 +8,7 @@ the largest double, integers are int64. The meaning is that of `sandbox.plan.eva
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,11 @@ class Compiler:
         self._columns = columns
         self._largest = largest
         self._kept = kept
-        self._true = self._constant(True, np.bool_)
         self._texts: dict[str, Any] = {}
+
+    @cached_property
+    def _true(self) -> NDArray[np.bool_]:
+        return self._constant(True, np.bool_)
 
     def step(self, expression: Expression) -> Step:
         """What gives values and validity of `expression` in the rows of a block."""
@@ -140,7 +144,7 @@ class Compiler:
             count = len(texts)
 
             def codes(block: Block) -> Vector:
-                part = values[block.start : block.stop]
+                part = values[block.start : block.stop].astype(np.int32, copy=False)
                 return Vector(part, (part >= 0) & (part < count), texts)
 
             return codes
@@ -151,7 +155,7 @@ class Compiler:
         count = len(dictionary)
 
         def keys(block: Block) -> Vector:
-            part = values[block.start : block.stop]
+            part = values[block.start : block.stop].astype(np.int32, copy=False)
             valid = (part >= 0) & (part < count)
             return Vector(meanings[np.where(valid, part, count)], valid)
 
@@ -164,6 +168,8 @@ class Compiler:
             rows = slice(block.start, block.stop)
             valid = self._true[: block.rows] if column.valid is None else column.valid[rows]
             values = column.values[rows].astype(dtype, copy=False)
+            if column.scale:
+                return Vector(values / column.scale, valid)
             return finite(values, valid) if kind is Type.FLOAT else Vector(values, valid)
 
         return plain

@@ -132,7 +132,9 @@ class _Finishing:
     ) -> Sequence[Cell]:
         match output:
             case KeyOutput(_, key, kind):
-                return [from_key(line[key], kind) for line in self.noisy[number].lines]
+                values = [line[key] for line in self.noisy[number].lines]
+                cells = {value: from_key(value, kind) for value in dict.fromkeys(values)}  # few differ, of many lines
+                return [cells[value] for value in values]
             case CountOutput() | SumOutput() | MeanOutput():
                 return self._noisy(output.name, output, number, places).numbers()
             case SpreadOutput():

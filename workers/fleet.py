@@ -6,6 +6,7 @@ smallest there is, there is no dashboard, and clients need a token from a file t
 
 import os
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,10 @@ TRIES = 4
 
 CHUNKS_PER_WORKER = 2
 """Chunks are smaller than a worker's share, so that a slow worker holds up half of it at most."""
+
+FEW_ROWS = 200_000
+"""Of so few rows, as declared, sealing and sending a chunk costs as much as scanning it: one for each worker that has
+nothing to do, and one where all have something."""
 
 _OBJECT_STORE_BYTES = 100 * 2**20
 _POLL_S = 0.2
@@ -94,6 +99,11 @@ class Fleet:
     publics: list[bytes | None]
     clock: Callable[[], float] = field(default=time.monotonic)
     orders: Iterator[int] = field(default_factory=count)
+    loads: list[int] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.loads[:] = [0] * len(self.actors)
 
     @classmethod
     def start(cls, workers: int) -> "Fleet":
@@ -123,8 +133,11 @@ class Fleet:
         sources: dict[int, dict[str, Any]],
         shapes: Sequence[Shape],
         patience_s: float,
+        rows: int,
     ) -> list[Tally]:
         """The exact tallies of the plan's measurements, of these `shapes`, over the buckets of `sources`.
+
+        `rows` is how many rows the tables have at most, as declared: it decides into how many chunks they are cut.
 
         A chunk whose worker was lost is sealed again to another or the restarted worker and re-sent, up to TRIES
         times in all; the tallies are the same bits whatever happened.
@@ -140,10 +153,9 @@ class Fleet:
         keys = OrderKeys(sealing_public(private), secrets.token_bytes(SECRET_BYTES))
         merge = Merge(order, private, sources, shapes)
         running: dict[Any, tuple[int, int]] = {}
-        chunks = cut(sources, len(self.actors) * CHUNKS_PER_WORKER)
+        workers = self._reserve(rows)
+        chunks = cut(sources, len(workers))
         counts = [0] * len(chunks)
-        # One unit with very many rows makes one chunk heavy: that of the next order goes to the next worker.
-        first = next(self.orders)
 
         def send(number: int, worker: int) -> None:
             counts[number] += 1
@@ -152,20 +164,43 @@ class Fleet:
             job = seal_job(self._public(worker, deadline), order, plan, chunks[number].sources, keys)
             running[self.actors[worker].scan.remote(order, job)] = (number, worker)
 
-        for number in range(len(chunks)):
-            send(number, (first + number) % len(self.actors))
-        while running:
-            done, _ = ray.wait(list(running), num_returns=1, timeout=max(0.0, deadline - self.clock()))
-            if not done:
-                raise FleetFailed
-            number, worker = running.pop(done[0])
-            answer = _fetch(done[0])
-            if answer[:1] == DONE:
-                merge.add(chunks[number].buckets, answer[1:])
-            else:
-                self.publics[worker] = None
-                send(number, (worker + 1) % len(self.actors))
+        try:
+            for number in range(len(chunks)):
+                send(number, workers[number])
+            while running:
+                done, _ = ray.wait(list(running), num_returns=1, timeout=max(0.0, deadline - self.clock()))
+                if not done:
+                    raise FleetFailed
+                number, worker = running.pop(done[0])
+                answer = _fetch(done[0])
+                if answer[:1] == DONE:
+                    merge.add(chunks[number].buckets, answer[1:])
+                else:
+                    self.publics[worker] = None
+                    send(number, (worker + 1) % len(self.actors))
+        finally:
+            self._free(workers)
         return merge.total()
+
+    def _reserve(self, rows: int) -> list[int]:
+        """The worker of each chunk of an order, those with least to do first. How busy workers are says what was asked of
+        them, and tells nothing of a row."""
+        with self.lock:
+            # One unit with very many rows makes one chunk heavy: that of the next order goes to the next worker.
+            first, number = next(self.orders), len(self.actors)
+            turn = sorted(range(number), key=lambda worker: (self.loads[worker], (worker - first) % number))
+            if rows > FEW_ROWS:
+                chosen = [turn[place % number] for place in range(number * CHUNKS_PER_WORKER)]
+            else:
+                chosen = turn[: max(1, sum(not load for load in self.loads))]
+            for worker in chosen:
+                self.loads[worker] += 1
+            return chosen
+
+    def _free(self, workers: Sequence[int]) -> None:
+        with self.lock:
+            for worker in workers:
+                self.loads[worker] -= 1
 
     def _public(self, worker: int, deadline: float) -> bytes:
         """The worker's key; a worker that is restarting is asked again until `deadline`."""

@@ -3,7 +3,9 @@ private, a number given to each combination of values when it first comes. NULL,
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial, reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,82 +14,182 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sandbox.plan.measurement import GroupKey, Measurement
-from sandbox.plan.nodes import ColumnRef
+from sandbox.plan.nodes import ColumnRef, Expression
 from sandbox.terms.dataset import KeyValue, Type
 from workers.bucket import ColumnArray
 from workers.contribute import Groups, Integers
 from workers.evaluate import Compiler
+from workers.frozen import frozen
 from workers.key_bytes import EPOCH, FIRST_DAY, LAST_DAY, is_text, number_bytes, text_key_bytes
+from workers.lookups import (
+    Codes,
+    Derived,
+    Lookup,
+    Make,
+    PieceCodes,
+    Range,
+    made_of,
+    meet,
+    place_rows,
+    present,
+    sole_column,
+)
 from workers.text_codes import TEXT, Latest, looked_up, narrowed
 from workers.value_words import ValueWords, text_bytes
 from workers.vector import Block, Vector
 from workers.word_table import WordTable
 
-Passing: TypeAlias = NDArray[np.bool_] | None
-"""Which rows of a block pass the filters; None where all do."""
-
-GroupStep: TypeAlias = Callable[[Block, Passing], Groups]
-Codes: TypeAlias = Callable[[Block], NDArray[Any]]
+Numbers: TypeAlias = Callable[[Block], NDArray[Any]]
 
 _DENSE_SPAN = 65_536
 """Declared numbers this close together are looked up in a table, others by search."""
 
+_UNKNOWN = -2
+_VALUES = 16_384
+"""Values of a column that are numbered at a time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """The groups of a block's rows, -1 for rows in none; None where all are in group 0. `whole` says that none is -1."""
+
+    groups: Groups | None
+    whole: bool
+
+
+GroupStep: TypeAlias = Callable[[Block], Placed]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouping:
+    """What gives the groups of the blocks of one piece; `large` says that blocks may be, since all is looked up."""
+
+    step: GroupStep
+    large: bool
+
+
+class Placing:
+    """Numbers of rows that add up from parts, each of which gives 0 or more, or -1 for rows that are in no group.
+
+    Parts that read the same single column are one lookup where it has few values.
+    """
+
+    def __init__(self, parts: Sequence[tuple[Expression, Make]], derived: Derived | None) -> None:
+        by_column: dict[str | None, list[Make]] = {}
+        for expression, make in parts:
+            by_column.setdefault(sole_column(expression, derived), []).append(make)
+        self._makes = by_column
+        self._lookups = {
+            name: Lookup(name, _meeting(makes), derived) for name, makes in by_column.items() if name is not None
+        }
+
+    def step(self, compiler: Compiler, columns: Mapping[str, ColumnArray], codes: PieceCodes) -> Grouping:
+        """The numbers of the rows of a piece with these columns."""
+        found: list[tuple[NDArray[Any], int, NDArray[np.int32]]] = []
+        computed: list[Callable[[Block], NDArray[np.int32]]] = []
+        for name, makes in self._makes.items():
+            of_column = codes.of(name)
+            if of_column is None or name is None:
+                computed += [make(compiler, columns) for make in makes]
+            else:
+                found.append((of_column.values, *self._lookups[name].table(of_column)))
+
+        def placed(block: Block) -> Placed:
+            if not found and not computed:
+                return Placed(None, whole=True)
+            groups, whole = np.zeros(block.rows, np.int32), True
+            for number, (values, low, table) in enumerate(found):
+                whole = place_rows(values[block.start : block.stop], low, table, groups, first=number == 0)
+            for step in computed:
+                groups = meet(groups, step(block))
+                whole = False
+            return Placed(groups, whole)
+
+        return Grouping(placed, large=not computed)
+
 
 class PublicGroups:
-    """Groups by declared values alone; the last key turns fastest."""
+    """Groups by declared values alone, of rows that fulfil `filters`; the last key turns fastest."""
 
-    def __init__(self, measurement: Measurement) -> None:
+    def __init__(self, measurement: Measurement, filters: Sequence[Expression], derived: Derived | None) -> None:
         self.count = measurement.groups
-        self._keys = [_PublicKey(key) for key in measurement.keys]
+        parts: list[tuple[Expression, Make]] = [(predicate, _fulfilling(predicate)) for predicate in filters]
+        stride = self.count
+        for key in measurement.keys:
+            public = _PublicKey(key)
+            stride //= public.size
+            parts.append((key.operand, _strided(public, stride)))
+        self._placing = Placing(parts, derived)
 
-    def step(self, compiler: Compiler, columns: Mapping[str, ColumnArray]) -> GroupStep:
+    def step(self, compiler: Compiler, columns: Mapping[str, ColumnArray], codes: PieceCodes) -> Grouping:
         """What gives the groups of the rows of a block of a piece with these columns."""
-        parts = [(key.size, key.codes(compiler, columns)) for key in self._keys]
-
-        def groups(block: Block, passing: Passing) -> Groups:
-            codes = np.zeros(block.rows, np.int32)
-            for number, (size, step) in enumerate(parts):
-                part = step(block)
-                if number == 0:
-                    np.copyto(codes, part, casting="same_kind")
-                    continue
-                outside = (codes < 0) | (part < 0)
-                codes *= np.int32(size)
-                codes += part
-                codes[outside] = -1
-            if passing is not None:
-                codes[~passing] = -1
-            return codes
-
-        return groups
+        return self._placing.step(compiler, columns, codes)
 
 
 class PrivateGroups:
-    """Groups by values some of which are private: as many as come in rows that pass the filters."""
+    """Groups by values some of which are private: as many as rows have."""
 
-    def __init__(self, measurement: Measurement, secret: bytes) -> None:
+    def __init__(
+        self, measurement: Measurement, filters: Sequence[Expression], derived: Derived | None, secret: bytes
+    ) -> None:
         if any(key.values is None and key.type in (Type.FLOAT, Type.TIMESTAMP) for key in measurement.keys):
             raise ValueError("reals and moments are no private keys")
         self._keys = measurement.keys
         self._tables = [WordTable() for _ in measurement.keys]
         self._public = {place: _PublicKey(key) for place, key in enumerate(self._keys) if key.values is not None}
         self._texts = {place: _Texts(key, secret) for place, key in enumerate(self._keys) if is_text(key)}
+        self._placing = Placing([(predicate, _fulfilling(predicate)) for predicate in filters], derived)
+        self._derived = derived
+        self._column = sole_column(self._keys[0].operand, derived) if len(self._keys) == 1 else None
+        self._range, self._numbers_by_code = Range(), np.empty(0, np.int32)
 
     @property
     def count(self) -> int:
         return self._tables[-1].count
 
-    def step(self, compiler: Compiler, columns: Mapping[str, ColumnArray]) -> GroupStep:
+    @property
+    def chained(self) -> bool:
+        """Whether the keys' values are always computed row by row."""
+        return len(self._keys) > 1
+
+    def step(self, compiler: Compiler, columns: Mapping[str, ColumnArray], codes: PieceCodes) -> Grouping:
         """What gives the groups of the rows of a block of a piece with these columns."""
+        placing = self._placing.step(compiler, columns, codes)
+        of_column = codes.of(self._column)
+        if of_column is not None:
+            return Grouping(self._looked_up(of_column, placing.step), placing.large)
         parts = [self._numbers(place, compiler, columns) for place in range(len(self._keys))]
 
-        def groups(block: Block, passing: Passing) -> Groups:
-            found = np.zeros(block.rows, np.int64) if passing is None else np.where(passing, 0, -1).astype(np.int64)
+        def groups(block: Block) -> Placed:
+            passing = placing.step(block).groups
+            found = np.zeros(block.rows, np.int64) if passing is None else passing.astype(np.int64)
             zeros = np.zeros(block.rows, np.int64)
             for table, numbers in zip(self._tables, parts, strict=True):
                 values, valid = numbers(block)
                 found = table.numbers(np.where(valid, found, -1), zeros, values)
-            return found.astype(np.int32)
+            return Placed(found.astype(np.int32), whole=False)
+
+        return Grouping(groups, large=False)
+
+    def _looked_up(self, codes: Codes, passing: GroupStep) -> GroupStep:
+        """Each value that any row has gets its number once; rows look it up."""
+        if not self._range.covers(codes):
+            self._numbers_by_code = np.full(self._range.size, _UNKNOWN, np.int32)
+        known, low = self._numbers_by_code, self._range.low
+        new = np.flatnonzero(present(codes, self._range) & (known == _UNKNOWN))
+        for start in range(0, len(new), _VALUES):
+            values = new[start : start + _VALUES]
+            numbers, valid = made_of(partial(self._numbers, 0), self._column or "", codes, values + low, self._derived)
+            zeros = np.zeros(len(values), np.int64)
+            known[values] = self._tables[0].numbers(np.where(valid, 0, -1), zeros, numbers)
+        table = frozen(known, np.int32)
+
+        def groups(block: Block) -> Placed:
+            found = passing(block).groups
+            first = found is None
+            groups = np.empty(block.rows, np.int32) if found is None else found
+            whole = place_rows(codes.values[block.start : block.stop], low, table, groups, first=first)
+            return Placed(groups, whole)
 
         return groups
 
@@ -169,7 +271,7 @@ class _PublicKey:
         self._places = {_exactly(value, key.type): place for place, value in enumerate(key.values)}
         self._code = _of_texts(key.values) if key.type is Type.STRING else _of_numbers(key.values, key.type)
 
-    def codes(self, compiler: Compiler, columns: Mapping[str, ColumnArray]) -> Codes:
+    def codes(self, compiler: Compiler, columns: Mapping[str, ColumnArray]) -> Numbers:
         """What gives each row's number, -1 for NULL and for values that are not declared."""
         operand = self._key.operand
         stored = columns.get(operand.name) if isinstance(operand, ColumnRef) else None
@@ -178,7 +280,7 @@ class _PublicKey:
         step, code = compiler.step(operand), self._code
         return lambda block: code(step(block))
 
-    def _stored(self, column: ColumnArray, dictionary: tuple[KeyValue, ...]) -> Codes:
+    def _stored(self, column: ColumnArray, dictionary: tuple[KeyValue, ...]) -> Numbers:
         """The column holds codes of declared keys already: what is not one of those wanted is in no group."""
         values = column.values
         wanted = [self._places.get(_exactly(value, self._key.type), -1) for value in dictionary]
@@ -186,6 +288,46 @@ class _PublicKey:
             return lambda block: values[block.start : block.stop]
         table = np.asarray([*wanted, -1], np.int32)  # code -1 (NULL) reads the slot added at the end
         return lambda block: table[values[block.start : block.stop]]
+
+
+def _fulfilling(predicate: Expression) -> Make:
+    """0 for rows for which a predicate is true, -1 for others."""
+
+    def make(compiler: Compiler, _: Mapping[str, ColumnArray]) -> Numbers:
+        step = compiler.step(predicate)
+
+        def fulfilling(block: Block) -> NDArray[np.int32]:
+            found = step(block)
+            return np.where(found.values & found.valid, np.int32(0), np.int32(-1))
+
+        return fulfilling
+
+    return make
+
+
+def _strided(key: _PublicKey, stride: int) -> Make:
+    """The number of a key's value times `stride`."""
+
+    def make(compiler: Compiler, columns: Mapping[str, ColumnArray]) -> Numbers:
+        step = key.codes(compiler, columns)
+
+        def strided(block: Block) -> NDArray[np.int32]:
+            found = step(block).astype(np.int32, copy=False)
+            return np.where(found < 0, np.int32(-1), found * np.int32(stride))
+
+        return strided
+
+    return make
+
+
+def _meeting(makes: Sequence[Make]) -> Make:
+    """The numbers of all of them together."""
+
+    def make(compiler: Compiler, columns: Mapping[str, ColumnArray]) -> Numbers:
+        steps = [make(compiler, columns) for make in makes]
+        return lambda block: reduce(meet, (step(block) for step in steps))
+
+    return make
 
 
 def _of_texts(values: Sequence[KeyValue]) -> Callable[[Vector], NDArray[Any]]:

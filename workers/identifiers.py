@@ -1,37 +1,25 @@
-"""The identifiers of the units: one for every row, as distinct strings or integers and their number in each row."""
-
-from collections.abc import Sequence
+"""The identifiers of the units: one for every row, integers or NFC strings."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sandbox.terms.dataset import Type
 from workers.numbers import exact_identifiers
-from workers.texts import join_texts, normal_text
+from workers.texts import normal_text
 from workers.unusable import Place
 
 _EXPECTED = "a unit identifier in every row"
 
 
-def identifiers(
-    pieces: Sequence[pa.Array], type_: Type, places: Sequence[Place], *, required: bool = True
-) -> pa.DictionaryArray:
-    """The identifiers of a whole file, from its batches. Text may be integers in the file, not the other way round.
+def identifiers(piece: pa.Array, type_: Type, place: Place, *, required: bool = True) -> pa.Array:
+    """The identifiers of a batch: integers, or strings with a dictionary. Text may be integers in the file, not the
+    other way round.
 
     Raises:
         FileNotUsable: a row without one, where they are `required`, or values that cannot identify.
     """
-    if not pieces:
-        return join_texts([])
-    checked = [_checked(piece, type_, place, required) for piece, place in zip(pieces, places, strict=True)]
-    if pa.types.is_dictionary(checked[0].type):
-        return join_texts(checked)
-    return pa.concat_arrays(checked).dictionary_encode()
-
-
-def _checked(piece: pa.Array, type_: Type, place: Place, required: bool) -> pa.Array:
     value_type = piece.type.value_type if pa.types.is_dictionary(piece.type) else piece.type
-    if pa.types.is_string(value_type) or pa.types.is_large_string(value_type):
+    if pa.types.is_string(value_type) or pa.types.is_large_string(value_type) or pa.types.is_string_view(value_type):
         if type_ is not Type.STRING:
             raise place.whole.refusal("integers")
         array = normal_text(piece, place)

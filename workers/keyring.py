@@ -1,6 +1,7 @@
 """Keys of the data plane: each random, in a file of its own, sealed under the data root.
 
-`kek.<dataset>` wraps the file keys of one dataset, and erasing it erases the dataset. `space.<unit space>` is the PRF key
+`kek.<dataset>` wraps the segment keys of one dataset, and erasing it erases the dataset. `segment.<dataset>.<version>.<name>`
+wraps the keys of the files that one version's load wrote, and erasing it erases those. `space.<unit space>` is the PRF key
 from which unit tokens come: datasets of one space share it, so it outlives any of them. `signer` signs manifests.
 """
 
@@ -17,6 +18,8 @@ from workers.store_refused import StoreRefused
 SIGNER_NAME = "sandbox-engine"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _KEY_BYTES = 32
+_NAME_BYTES = 8
+_SEGMENT_NAME = re.compile(r"[0-9a-f]{16}")
 _FILE_LIMIT = 4096
 
 
@@ -60,10 +63,35 @@ class DataKeys:
         """The signing key, made now where there is none."""
         return SigningKey(SIGNER_NAME, self._create("signer", new_seed()))
 
+    def create_segment_key(self, dataset: str, version: int) -> tuple[str, bytes]:
+        """A new key for what a version's load writes, and its name: file keys are wrapped under it, and it under the
+        dataset's, so that erasing it erases those files."""
+        name, fresh = secrets.token_hex(_NAME_BYTES), secrets.token_bytes(_KEY_BYTES)
+        place = _segment(dataset, version, name)
+        durable.replace(self._path(place), seal(self.kek(dataset), fresh, place))
+        return name, fresh
+
+    def segment_key(self, dataset: str, version: int, name: str) -> bytes:
+        """The key that `create_segment_key` gave that name."""
+        place = _segment(dataset, version, name)
+        try:
+            return unseal(self.kek(dataset), durable.read(self._path(place), _FILE_LIMIT), place)
+        except (OSError, ProofFailed):
+            raise StoreRefused from None
+
+    def segment_keys(self, dataset: str) -> set[tuple[int, str]]:
+        """The version and the name of every such key that there is."""
+        prefix = _of("segment", dataset)
+        found = (path.name.split(".") for path in self._folder.glob(f"{prefix}.*.key"))
+        return {(int(version), name) for _, _, version, name, _ in found}
+
+    def erase_segment_key(self, dataset: str, version: int, name: str) -> None:
+        """Crypto-erase what is under that key; nothing there is fine. Backups are not reached."""
+        durable.erase(self._path(_segment(dataset, version, name)))
+
     def erase(self, dataset: str) -> None:
         """Crypto-erase every version of a dataset: without its key no file of it opens. Backups are not reached."""
-        self._path(_of("kek", dataset)).unlink(missing_ok=True)
-        durable.sync_folder(self._folder)
+        durable.erase(self._path(_of("kek", dataset)))
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.key"
@@ -85,3 +113,9 @@ def _of(kind: str, name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError("not a name of a dataset or unit space")
     return f"{kind}.{name}"
+
+
+def _segment(dataset: str, version: int, name: str) -> str:
+    if not _SEGMENT_NAME.fullmatch(name):
+        raise ValueError("not a name of a segment's key")
+    return f"{_of('segment', dataset)}.{version}.{name}"

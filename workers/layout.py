@@ -8,20 +8,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from workers.bucket import RUN_COLUMN, ColumnArray
+from workers.bucket import ColumnArray, UnitRuns
+from workers.row_columns import cut
 from workers.schema import Encoding, StoredColumn
-from workers.tokens import Units
+from workers.sealed_parquet import ROW_GROUP
+from workers.segment import RUN_COLUMN, TOKEN_COLUMNS
+from workers.tokens import Tokens
 
 BUCKETS_MAX = 4096
-_TOKEN_BITS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arranged:
-    """One bucket's two tables, ready to be written."""
+    """Consecutive rows of a bucket, and units whose rows begin among them, ready to be written."""
 
     rows: pa.Table
     units: pa.Table
@@ -34,33 +35,34 @@ def check_buckets(buckets: int) -> None:
 
 
 def arrange(
-    units: Units,
-    stored: Sequence[StoredColumn],
-    columns: Sequence[ColumnArray],
-    order: npt.NDArray[np.int64],
-    buckets: int,
+    stored: Sequence[StoredColumn], units: UnitRuns, columns: Sequence[ColumnArray], rows: int
 ) -> Iterator[Arranged]:
-    """The tables of bucket 0, 1, …: rows in the given order, units in token order. Empty buckets are there too."""
-    check_buckets(buckets)
-    runs = np.bincount(units.of_row, minlength=len(units.high)).astype(np.int64)
-    bits = buckets.bit_length() - 1
-    bucket_of = units.high >> np.uint64(_TOKEN_BITS - bits) if bits else np.zeros_like(units.high)
-    unit_edges = np.searchsorted(bucket_of, np.arange(buckets + 1, dtype=np.uint64))
-    row_edges = np.concatenate([[0], np.cumsum(runs)])[unit_edges]
-    ordered = [_ordered(array, order) for array in columns]
-    for bucket in range(buckets):
-        of_units = slice(int(unit_edges[bucket]), int(unit_edges[bucket + 1]))
-        of_rows = slice(int(row_edges[bucket]), int(row_edges[bucket + 1]))
+    """`rows` rows that are in order, and units that begin among them, in row groups as they are written; at least one."""
+    edges = np.append(np.arange(0, rows, ROW_GROUP), rows) if rows else np.zeros(2, np.int64)
+    parts = [
+        cut(array, edges, text=column.encoding is Encoding.TEXT) for column, array in zip(stored, columns, strict=True)
+    ]
+    for group, (start, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
+        of_units = slice(None) if group == 0 else slice(0)
         yield Arranged(
-            rows=_rows_table(stored, ordered, of_rows),
+            rows=_rows_table(stored, [part[group] for part in parts], end - start),
             units=pa.table(
                 {
-                    "token_high": units.high[of_units],
-                    "token_low": units.low[of_units],
-                    RUN_COLUMN: runs[of_units],
+                    TOKEN_COLUMNS[0]: units.high[of_units],
+                    TOKEN_COLUMNS[1]: units.low[of_units],
+                    RUN_COLUMN: units.runs[of_units],
                 }
             ),
         )
+
+
+def unit_runs(tokens: Tokens) -> UnitRuns:
+    """The units of rows that are in token order."""
+    fresh = np.ones(len(tokens.high), dtype=bool)
+    fresh[1:] = (tokens.high[1:] != tokens.high[:-1]) | (tokens.low[1:] != tokens.low[:-1])
+    firsts = np.flatnonzero(fresh)
+    runs = np.diff(np.append(firsts, len(fresh))).astype(np.int64)
+    return UnitRuns(tokens.high[firsts], tokens.low[firsts], runs)
 
 
 def dictionary_columns(stored: Sequence[StoredColumn]) -> list[str]:
@@ -68,36 +70,22 @@ def dictionary_columns(stored: Sequence[StoredColumn]) -> list[str]:
     return [column.name for column in stored if column.encoding in (Encoding.CODES, Encoding.TEXT)]
 
 
-def _ordered(array: ColumnArray, order: npt.NDArray[np.int64]) -> ColumnArray:
-    valid = None if array.valid is None else array.valid[order]
-    return ColumnArray(array.values[order], valid, array.dictionary)
-
-
-def _rows_table(stored: Sequence[StoredColumn], columns: Sequence[ColumnArray], rows: slice) -> pa.Table:
+def _rows_table(stored: Sequence[StoredColumn], columns: Sequence[ColumnArray], rows: int) -> pa.Table:
     fields = [
         pa.field(column.name, _arrow_type(column), nullable=column.encoding is not Encoding.CODES) for column in stored
     ]
-    arrays = [_array(column, array, rows) for column, array in zip(stored, columns, strict=True)]
+    arrays = [_array(column, array) for column, array in zip(stored, columns, strict=True)]
     if not arrays:
         # A table of units alone still has rows: one constant column keeps their number.
-        count = rows.stop - rows.start
-        return pa.table({"": pa.array(np.zeros(count, dtype=np.int32))})
+        return pa.table({"": pa.array(np.zeros(rows, dtype=np.int32))})
     return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
-def _array(column: StoredColumn, array: ColumnArray, rows: slice) -> pa.Array:
-    values = array.values[rows]
+def _array(column: StoredColumn, array: ColumnArray) -> pa.Array:
     if column.encoding is Encoding.TEXT:
-        # Only this bucket's strings: a file must not carry those of other buckets.
-        used, codes = np.unique(values, return_inverse=True)
-        first = int(np.searchsorted(used, 0))
-        texts = array.dictionary or ()
-        local = codes.astype(np.int32) - first
-        return pa.DictionaryArray.from_arrays(
-            pa.array(local, mask=local < 0), pa.array([texts[code] for code in used[first:]], pa.string())
-        )
-    mask = None if array.valid is None else ~array.valid[rows]
-    return pa.array(values, mask=mask)
+        codes = pa.array(array.values, mask=array.values < 0)
+        return pa.DictionaryArray.from_arrays(codes, pa.array(array.dictionary).cast(pa.string()))
+    return pa.array(array.values, mask=None if array.valid is None else ~array.valid)
 
 
 def _arrow_type(column: StoredColumn) -> pa.DataType:

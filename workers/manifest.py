@@ -1,61 +1,52 @@
 """The manifest: what one version consists of, signed by the engine. Its digest, kept in the log, is the version.
 
-It names for every table its declared limits and stored columns, and for every file its place, id and key (wrapped under
-the dataset's KEK, bound to the same place). It holds no count and no value.
+It names for every table its declared limits, stored columns and segments, and for every file its place, id and key
+(wrapped under its segment's KEK, bound to the same place). Segments of earlier loads lie in their versions' folders. It holds
+no count and no value.
 """
 
 import hmac
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sandbox.proof.sealing import seal, unseal
+from sandbox.proof.sealing import derive, seal, unseal
 from sandbox.terms.canonical import canonical_bytes
 from sandbox.terms.refusal import ProofFailed
 from workers import durable
-from workers.bucket import BucketKey, StoreRefused
+from workers.bucket_key import BucketKey, SegmentKey
 from workers.keyring import DataKeys
-from workers.schema import StoredColumn, TableLimits
+from workers.schema import UNITS, StoredColumn, TableLimits
 from workers.sealed_parquet import SUITE, SealedFile, aad_prefix
+from workers.store_refused import StoreRefused
+from workers.stored_segment import ManifestFile, Segment
 
-__all__ = ["Manifest", "ManifestFile", "ManifestTable", "OpenVersion", "StoreRefused", "open_version"]
+__all__ = ["Manifest", "ManifestTable", "OpenVersion", "StoreRefused", "open_version"]
 
-FORMAT = "sandbox/manifest/v1"
-SIGNING_CONTEXT = b"sandbox/manifest/v1\n"
-ROWS, UNITS = "rows", "units"
-_MANIFEST, _SIGNATURE = "manifest.json", "manifest.sig"
+SEGMENTS_MAX = 16
+"""Segments of a table: a reader holds a row group of the first and a small one of each other."""
+
+FORMAT = "sandbox/manifest/v2"
+SIGNING_CONTEXT = b"sandbox/manifest/v2\n"
+_MANIFEST, _SIGNATURE = ".manifest.json", ".manifest.sig"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _LIMIT = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestFile:
-    """One file; `kind` is "rows" or "units", `key` the wrapped DEK, `footer` its footer's digest."""
-
-    bucket: int
-    kind: str
-    id: str
-    key: bytes
-    footer: str
-
-
-@dataclass(frozen=True, slots=True)
 class ManifestTable:
-    """One table: its stored columns, two files for each bucket, and what the description says of its size and of what
-    one unit may bring. Bounds of values are in the schema digest."""
+    """One table: its stored columns, its segments in the order in which they were loaded, and what the description says of
+    its size and of what one unit may bring. Bounds of values are in the schema digest."""
 
     name: str
     columns: tuple[StoredColumn, ...]
-    files: tuple[ManifestFile, ...]
+    segments: tuple[Segment, ...]
     limits: TableLimits
-
-    def file(self, bucket: int, kind: str) -> ManifestFile:
-        """Raises KeyError where there is none."""
-        for file in self.files:
-            if file.bucket == bucket and file.kind == kind:
-                return file
-        raise KeyError(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +61,17 @@ class Manifest:
     tables: tuple[ManifestTable, ...]
     engine: str
 
-    def aad(self, table: str, bucket: int, kind: str, file: str) -> str:
-        """The AAD prefix of a file, and the context under which its key is wrapped."""
-        return aad_prefix(self.dataset, self.version, table, bucket, kind, file, self.schema)
+    def aad(self, table: str, bucket: int, kind: str, file: str, version: int | None = None) -> str:
+        """The AAD prefix of a file, and the context under which its key is wrapped. It names the version that wrote the
+        file: this one, unless a segment says otherwise."""
+        return aad_prefix(
+            self.dataset, self.version if version is None else version, table, bucket, kind, file, self.schema
+        )
+
+    @property
+    def segments(self) -> tuple[tuple[str, Segment], ...]:
+        """All segments, each with its table's name."""
+        return tuple((table.name, segment) for table in self.tables for segment in table.segments)
 
     def to_json(self) -> dict[str, Any]:
         """The canonical form."""
@@ -110,11 +109,16 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class OpenVersion:
-    """A version whose manifest was checked; its files are checked as they are read."""
+    """A version whose manifest was checked; its files are checked as they are read. `digest` is the manifest's. `loading` is
+    where its own files lie while it is not published yet."""
 
     manifest: Manifest
-    folder: Path
+    store: Path
     keys: DataKeys
+    digest: str
+    loading: Path | None = None
+    _files: dict[tuple[str, int], dict[tuple[int, str], ManifestFile]] = field(default_factory=dict, init=False)
+    _keks: dict[tuple[int, str], bytes] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def buckets(self) -> int:
@@ -135,43 +139,75 @@ class OpenVersion:
                 return table
         raise StoreRefused
 
-    def bucket_key(self, table: str, bucket: int) -> BucketKey:
-        """What a worker needs to read one bucket of one table.
+    def bucket_key(self, table: str, bucket: int, columns: Collection[str] | None = None) -> BucketKey:
+        """What a worker needs to read the named columns, or all, of one bucket of one table; nothing of other groups.
 
         Raises:
-            StoreRefused: no such table or bucket, or keys that are gone or do not open.
+            StoreRefused: no such table, bucket or column, or keys that are gone or do not open.
         """
+        found = self.table(table)
+        wanted = tuple(column for column in found.columns if columns is None or column.name in columns)
+        if columns is not None and len(wanted) != len(set(columns)):
+            raise StoreRefused
         try:
-            found = self.table(table)
-            kek = self.keys.kek(self.manifest.dataset)
-            rows, units = (self._sealed(found, bucket, kind, kek) for kind in (ROWS, UNITS))
+            segments = tuple(
+                self._segment(found, place, bucket, {column.group for column in wanted})
+                for place in range(len(found.segments))
+            )
         except (KeyError, ValueError, ProofFailed):
             raise StoreRefused from None
-        return BucketKey(table, bucket, rows, units, found.columns)
+        mixes = len(segments) > 1 and bool(self.manifest.unit_space)
+        return BucketKey(table, bucket, wanted, segments, self._order(table) if mixes else b"")
 
-    def _sealed(self, table: ManifestTable, bucket: int, kind: str, kek: bytes) -> SealedFile:
-        file = table.file(bucket, kind)
-        aad = self.manifest.aad(table.name, bucket, kind, file.id)
-        path = self.folder / file_name(table.name, bucket, kind)
-        return SealedFile(str(path), unseal(kek, file.key, aad), aad.encode(), file.footer)
+    def file_key(self, table: str, segment: Segment, file: ManifestFile) -> SealedFile:
+        """One file and its key.
 
+        Raises:
+            StoreRefused, ValueError, ProofFailed: keys that are gone or do not open.
+        """
+        manifest = self.manifest
+        aad = manifest.aad(table, file.bucket, file.kind, file.id, segment.version)
+        place = segment.version, segment.key
+        if place not in self._keks:
+            self._keks[place] = self.keys.segment_key(manifest.dataset, *place)
+        folder = version_folder(self.store, manifest.dataset, segment.version)
+        if self.loading is not None and segment.version == manifest.version:
+            folder = self.loading
+        path = folder / file.name(table)
+        return SealedFile(str(path), unseal(self._keks[place], file.key, aad), aad.encode(), file.footer)
 
-def file_name(table: str, bucket: int, kind: str) -> str:
-    """The bare name of a file inside its version's folder."""
-    return f"{table}.{bucket:04d}.{kind}.parquet"
+    def _segment(self, table: ManifestTable, place: int, bucket: int, groups: Collection[str]) -> SegmentKey:
+        segment = table.segments[place]
+        files = self._files.setdefault((table.name, place), {(file.bucket, file.kind): file for file in segment.files})
+        rows = {kind: self.file_key(table.name, segment, files[bucket, kind]) for kind in sorted(groups)}
+        return SegmentKey(self.file_key(table.name, segment, files[bucket, UNITS]), rows, segment.replaces)
+
+    def _order(self, table: str) -> bytes:
+        space = self.keys.space_key(self.manifest.unit_space)
+        return derive(space, f"sandbox/merge-order/v1|{self.manifest.dataset}|{table}")
 
 
 def wrap(kek: bytes, dek: bytes, aad: str) -> bytes:
-    """A file's key under the dataset's, bound to the file's place."""
+    """A file's key under its segment's, bound to the file's place."""
     return seal(kek, dek, aad)
 
 
 def write_manifest(manifest: Manifest, folder: Path, keys: DataKeys) -> str:
-    """Write the manifest and its signature into a version's folder; the hex digest that is the version."""
+    """Write the manifest and its signature into a version's folder; the hex digest that is the version.
+
+    Both are named after the digest: a version that is written anew without an erased unit has another beside it.
+    """
     content = canonical_bytes(manifest.to_json())
-    durable.write_new(folder / _MANIFEST, content)
-    durable.write_new(folder / _SIGNATURE, keys.signer.sign(SIGNING_CONTEXT + content))
-    return sha256(content).hexdigest()
+    found = sha256(content).hexdigest()
+    document, signature = manifest_names(found)
+    durable.replace(folder / signature, keys.signer.sign(SIGNING_CONTEXT + content))
+    durable.replace(folder / document, content)
+    return found
+
+
+def manifest_names(digest: str) -> tuple[str, str]:
+    """The bare names of a manifest and its signature."""
+    return f"{digest}{_MANIFEST}", f"{digest}{_SIGNATURE}"
 
 
 def version_folder(store: Path, dataset: str, number: int) -> Path:
@@ -186,24 +222,38 @@ def open_version(store: Path, dataset: str, number: int, digest: str, keys: Data
         StoreRefused: the manifest is not that one, is not signed by this engine, or is of another dataset or version.
     """
     folder = version_folder(store, dataset, number)
+    if not _DIGEST.fullmatch(digest):
+        raise StoreRefused
     try:
-        content = durable.read(folder / _MANIFEST, _LIMIT)
-        signature = durable.read(folder / _SIGNATURE, _LIMIT)
+        content, signature = (durable.read(folder / name, _LIMIT) for name in manifest_names(digest))
         if not hmac.compare_digest(sha256(content).hexdigest().encode(), digest.encode()):
             raise StoreRefused
         verifier = keys.signer.verifier
         verifier.verify(SIGNING_CONTEXT + content, signature)
-        manifest = Manifest.from_json(json.loads(content))
-        canonical = canonical_bytes(manifest.to_json())
+        manifest = _read(content)
     except (OSError, ProofFailed, KeyError, ValueError, TypeError, OverflowError, RecursionError):
         raise StoreRefused from None
-    if canonical != content or (manifest.dataset, manifest.version, manifest.engine) != (
+    if (manifest.dataset, manifest.version, manifest.engine) != (
         dataset,
         number,
         verifier.text,
     ):
         raise StoreRefused
-    return OpenVersion(manifest, folder, keys)
+    return OpenVersion(manifest, store, keys, digest)
+
+
+@lru_cache(maxsize=8)
+def _read(content: bytes) -> Manifest:
+    """The manifest of these bytes, read once: that they are those of the log, and signed, is checked each time, and the keys
+    in it are wrapped.
+
+    Raises:
+        KeyError, ValueError, TypeError, OverflowError, RecursionError: not a manifest, or not its canonical bytes.
+    """
+    manifest = Manifest.from_json(json.loads(content))
+    if canonical_bytes(manifest.to_json()) != content:
+        raise ValueError("not canonical")
+    return manifest
 
 
 def _table_json(table: ManifestTable) -> dict[str, Any]:
@@ -211,16 +261,7 @@ def _table_json(table: ManifestTable) -> dict[str, Any]:
         "name": table.name,
         "limits": table.limits.to_json(),
         "columns": [column.to_json() for column in table.columns],
-        "files": [
-            {
-                "bucket": file.bucket,
-                "kind": file.kind,
-                "id": file.id,
-                "key": file.key.hex(),
-                "footer": file.footer,
-            }
-            for file in table.files
-        ],
+        "segments": [segment.to_json() for segment in table.segments],
     }
 
 
@@ -228,15 +269,6 @@ def _table(value: dict[str, Any]) -> ManifestTable:
     return ManifestTable(
         str(value["name"]),
         tuple(StoredColumn.from_json(item) for item in value["columns"]),
-        tuple(
-            ManifestFile(
-                int(item["bucket"]),
-                str(item["kind"]),
-                str(item["id"]),
-                bytes.fromhex(item["key"]),
-                str(item["footer"]),
-            )
-            for item in value["files"]
-        ),
+        tuple(Segment.from_json(item) for item in value["segments"]),
         TableLimits.from_json(value["limits"]),
     )

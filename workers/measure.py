@@ -20,7 +20,7 @@ from workers.keyring import DataKeys
 from workers.manifest import OpenVersion, open_version
 from workers.noisy_lines import noisy_table
 from workers.public_lines import public_lines
-from workers.relations.sources import PUBLIC_BUCKET, BucketSources
+from workers.relations.sources import PUBLIC_BUCKET, BucketSources, TableName
 from workers.tally import Shape
 
 PATIENCE_S = 120.0
@@ -29,11 +29,12 @@ PATIENCE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Measurer:
-    """What every measure order needs: where the store is, the data keys, and the fleet."""
+    """What every measure order needs: where the store is, the data keys, the fleet, and who draws noise for many groups."""
 
     store: Path
     keys: DataKeys
     fleet: Fleet
+    pool: noise.Pool | None = None
 
     def measure(self, order: MeasureOrder) -> Answer:
         """The noisy answer; blocks while the fleet works.
@@ -44,14 +45,15 @@ class Measurer:
         plan = read_plan(order.plan)
         spec = MeasurementSpec.from_json(order.spec)
         check_spec(plan, spec)
-        mechanisms = noise.prepare(plan, spec, order.reserved)
+        mechanisms = noise.prepare(plan, spec, order.reserved, self.pool)
         versions = self._versions(order)
         buckets = check_claims(plan, [version.manifest for version in versions.values()])
         keys = {bucket: bucket_sources(plan, versions, bucket).to_json() for bucket in range(buckets)}
         listed = listed_lines(plan, versions)
         shapes = [Shape.of(measurement) for measurement in plan.measurements]
         patience_s = max(order.deadline_ms / 1000, PATIENCE_S)
-        exact = self.fleet.measure(order.id, order.plan, keys, shapes, patience_s)
+        rows = sum(scan.rows_max for scan in plan.scans)
+        exact = self.fleet.measure(order.id, order.plan, keys, shapes, patience_s, rows)
         noisy = tuple(
             noisy_table(measurement, drawn, tally)
             for measurement, drawn, tally in zip(plan.measurements, mechanisms, exact, strict=True)
@@ -70,18 +72,23 @@ class Measurer:
 
 
 def bucket_sources(plan: Plan, versions: dict[str, OpenVersion], bucket: int) -> BucketSources:
-    """All that a worker needs to read one bucket of every table that the plan's measurements scan.
+    """All that a worker needs to read what the plan names in one bucket of every table that its measurements
+    scan: it gets no key of a group of columns of which the plan reads none.
 
     Raises:
         StoreRefused: a table or key is not there.
     """
+    columns: dict[TableName, set[str]] = {}
+    places: dict[TableName, int] = {}
+    for scan in plan.measured_scans:
+        table = scan.dataset, scan.table
+        columns.setdefault(table, set()).update(name for name, _ in scan.columns)
+        places[table] = PUBLIC_BUCKET if scan.public else bucket
     return BucketSources(
         bucket,
         {
-            (scan.dataset, scan.table): versions[scan.dataset].bucket_key(
-                scan.table, PUBLIC_BUCKET if scan.public else bucket
-            )
-            for scan in plan.measured_scans
+            (dataset, table): versions[dataset].bucket_key(table, places[dataset, table], named)
+            for (dataset, table), named in columns.items()
         },
     )
 
@@ -98,7 +105,9 @@ def listed_lines(plan: Plan, versions: dict[str, OpenVersion]) -> dict[Listed, L
             BucketSources(
                 PUBLIC_BUCKET,
                 {
-                    (scan.dataset, scan.table): versions[scan.dataset].bucket_key(scan.table, PUBLIC_BUCKET)
+                    (scan.dataset, scan.table): versions[scan.dataset].bucket_key(
+                        scan.table, PUBLIC_BUCKET, {name for name, _ in scan.columns}
+                    )
                     for scan in scans_of(table.relation)
                 },
             ),

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import opendp.prelude as dp
@@ -27,12 +27,25 @@ dp.enable_features("contrib")
 _ROOM = 2**62
 """Sums and 64 scales of noise stay below this, so that int64 never saturates."""
 
+_INT64 = np.iinfo(np.int64)
+
 _SUMMED_TO = 64.0
 """Largest σ whose tail is summed term by term; beyond, the normal's is above it by less than one integer's share."""
 
 _OWN_ROUNDING = 1 + 2**-42
 _MAP_ROUNDING, _MAP_STEP = 1e-5, 2.0**-50
 """OpenDP's map of a selection takes a normal's tail as one minus the rest, in doubles: a δ of 1e-16 a group is zero to it."""
+
+
+SHARED_FROM = 8_192
+"""Integers of a vector from which on its noise is shared out: about 0.1 s of drawing."""
+
+
+class Pool(Protocol):
+    """Where many draws are made at once."""
+
+    def draw(self, mode: Mode, scale: float, count: int) -> NDArray[np.int64]:
+        """So many independent draws of that noise."""
 
 
 class NoiseRefused(Exception):
@@ -62,8 +75,10 @@ class Mechanism:
         return np.asarray(self.measurement(np.ascontiguousarray(exact)), dtype=np.int64)
 
 
-def prepare(plan: Plan, spec: MeasurementSpec, reserved: Loss) -> tuple[tuple[Mechanism, ...], ...]:
-    """The mechanisms of each measurement's primitives, in their order.
+def prepare(
+    plan: Plan, spec: MeasurementSpec, reserved: Loss, pool: Pool | None = None
+) -> tuple[tuple[Mechanism, ...], ...]:
+    """The mechanisms of each measurement's primitives, in their order; long vectors are drawn for by the `pool`.
 
     Raises:
         NoiseRefused: a sensitivity, scale, threshold or cost that does not follow from the plan's bounds, or costs beyond
@@ -79,20 +94,50 @@ def prepare(plan: Plan, spec: MeasurementSpec, reserved: Loss) -> tuple[tuple[Me
         raise NoiseRefused("the selections cost more than was reserved")
     vectors = iter(spec.vectors)
     return tuple(
-        tuple(_mechanism(measurement, place, next(vectors), spec.mode) for place in range(len(measurement.primitives)))
+        tuple(
+            _mechanism(measurement, place, next(vectors), spec.mode, pool)
+            for place in range(len(measurement.primitives))
+        )
         for measurement in plan.measurements
     )
 
 
 def warm() -> None:
     """Build and use each mechanism once, so that the first order does not pay for what the library sets up."""
+    for mode in Mode:
+        draws(mode, 1.0, 1)
+
+
+def draws(mode: Mode, scale: float, count: int) -> NDArray[np.int64]:
+    """So many independent draws of the noise alone: the mechanism on zeros."""
+    return np.asarray(_additive(mode, scale)(np.zeros(count, np.int64)), np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """A mechanism whose noise on long vectors comes from a pool: of the same law, since it is added to exact integers and
+    does not depend on them. Where the sum leaves int64 it saturates, as in the library."""
+
+    measurement: Any
+    mode: Mode
+    scale: float
+    pool: Pool
+
+    def __call__(self, exact: NDArray[np.int64]) -> Any:
+        if len(exact) < SHARED_FROM:
+            return self.measurement(exact)
+        drawn = self.pool.draw(self.mode, self.scale, len(exact))
+        return exact + np.clip(drawn, _INT64.min - np.minimum(exact, 0), _INT64.max - np.maximum(exact, 0))
+
+
+def _additive(mode: Mode, scale: float) -> Any:
     space = dp.vector_domain(dp.atom_domain(T="i64"))
-    zeros = np.zeros(1, np.int64)
-    dp.m.make_laplace(space, dp.l1_distance(T="i64"), scale=1.0)(zeros)
-    dp.m.make_gaussian(space, dp.l2_distance(T="f64"), scale=1.0)(zeros)
+    if mode is Mode.PURE:
+        return dp.m.make_laplace(space, dp.l1_distance(T="i64"), scale=scale)
+    return dp.m.make_gaussian(space, dp.l2_distance(T="f64"), scale=scale)
 
 
-def _mechanism(measurement: Measurement, place: int, vector: NoisyVector, mode: Mode) -> Mechanism:
+def _mechanism(measurement: Measurement, place: int, vector: NoisyVector, mode: Mode, pool: Pool | None) -> Mechanism:
     primitive = measurement.primitives[place]
     size = None if measurement.selected else measurement.groups * width(primitive)
     scale = _scale(vector)
@@ -100,7 +145,10 @@ def _mechanism(measurement: Measurement, place: int, vector: NoisyVector, mode: 
         _check_threshold(measurement, vector, scale, mode)
     elif vector.threshold is not None or vector.delta != 0:
         raise NoiseRefused("a threshold where nothing is selected")
-    return Mechanism(size, vector.threshold, _measurement(measurement, primitive, vector, scale, mode))
+    drawing = _measurement(measurement, primitive, vector, scale, mode)
+    if pool is not None:
+        drawing = _Shared(drawing, mode, scale, pool)
+    return Mechanism(size, vector.threshold, drawing)
 
 
 def _scale(vector: NoisyVector) -> float:
@@ -120,13 +168,8 @@ def _measurement(measurement: Measurement, primitive: Primitive, vector: NoisyVe
     distance = _distance(measurement, primitive, mode)
     if distance != vector.sensitivity:
         raise NoiseRefused("the sensitivity does not follow from the bounds")
-    space = dp.vector_domain(dp.atom_domain(T="i64"))
-    if mode is Mode.PURE:
-        mechanism = dp.m.make_laplace(space, dp.l1_distance(T="i64"), scale=scale)
-        loss = mechanism.map(distance)
-    else:
-        mechanism = dp.m.make_gaussian(space, dp.l2_distance(T="f64"), scale=scale)
-        loss = mechanism.map(root_up(distance))
+    mechanism = _additive(mode, scale)
+    loss = mechanism.map(distance if mode is Mode.PURE else root_up(distance))
     if not math.isfinite(loss) or Fraction(loss) > Fraction(vector.cost, UNITS):
         raise NoiseRefused("OpenDP's privacy map exceeds the vector's cost")
     return mechanism

@@ -7,9 +7,10 @@ from fractions import Fraction
 from typing import Any
 
 from sandbox.terms.canonical import digest
-from sandbox.terms.dataset import Column, ColumnRole, Dataset, KeyValue, Table, Type
+from sandbox.terms.dataset import Column, ColumnRole, Dataset, Grade, KeyValue, Table, Type
 
-FORMAT = "sandbox/schema/v2"
+FORMAT = "sandbox/schema/v3"
+ROWS, UNITS = "rows", "units"
 
 
 class Encoding(StrEnum):
@@ -23,12 +24,19 @@ class Encoding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredColumn:
-    """One column of a rows file; `keys` are the declared keys where the encoding is CODES."""
+    """One column of a rows file; `keys` are the declared keys where the encoding is CODES, `grade` is its own where that
+    is stricter than the dataset's."""
 
     name: str
     type: Type
     encoding: Encoding
     keys: tuple[KeyValue, ...] = ()
+    grade: Grade | None = None
+
+    @property
+    def group(self) -> str:
+        """The kind of the rows file that holds it: columns of one grade share a file, and so a key."""
+        return ROWS if self.grade is None else f"{ROWS}-{self.grade.value}"
 
     def to_json(self) -> dict[str, Any]:
         """The canonical form; integer keys are strings."""
@@ -37,6 +45,7 @@ class StoredColumn:
             "type": self.type.value,
             "encoding": self.encoding.value,
             "keys": [_key_json(key) for key in self.keys],
+            "grade": None if self.grade is None else self.grade.value,
         }
 
     @classmethod
@@ -48,7 +57,8 @@ class StoredColumn:
         """
         type_ = Type(value["type"])
         keys = tuple(int(key) if type_ is Type.INT else key for key in value["keys"])
-        return cls(str(value["name"]), type_, Encoding(value["encoding"]), keys)
+        grade = None if value["grade"] is None else Grade(value["grade"])
+        return cls(str(value["name"]), type_, Encoding(value["encoding"]), keys, grade)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +116,23 @@ def keys_of(column: Column) -> tuple[KeyValue, ...]:
 
 def _stored(column: Column) -> StoredColumn:
     if column.keys is not None or column.type is Type.BOOL:
-        return StoredColumn(column.name, column.type, Encoding.CODES, keys_of(column))
+        return StoredColumn(column.name, column.type, Encoding.CODES, keys_of(column), column.grade)
     match column.type:
         case Type.STRING:
-            return StoredColumn(column.name, column.type, Encoding.TEXT)
+            encoding = Encoding.TEXT
         case Type.FLOAT:
-            return StoredColumn(column.name, column.type, Encoding.FLOAT64)
+            encoding = Encoding.FLOAT64
         case _:
-            return StoredColumn(column.name, column.type, Encoding.INT64)
+            encoding = Encoding.INT64
+    return StoredColumn(column.name, column.type, encoding, (), column.grade)
+
+
+def column_groups(stored: Sequence[StoredColumn]) -> dict[str, list[str]]:
+    """The columns of each rows file, by its kind. A table of units alone has one constant column, of no name."""
+    groups: dict[str, list[str]] = {}
+    for column in stored:
+        groups.setdefault(column.group, []).append(column.name)
+    return groups or {ROWS: [""]}
 
 
 def _table_json(table: Table) -> dict[str, Any]:
@@ -137,6 +156,8 @@ def _column_json(column: Column) -> dict[str, Any]:
         "granularity": _fraction(column.granularity),
         "keys": None if column.keys is None else [_key_json(key) for key in column.keys],
         "max_length": column.max_length,
+        "distinct_max": column.distinct_max,
+        "grade": None if column.grade is None else column.grade.value,
     }
 
 

@@ -18,6 +18,17 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 
 from workers import durable
+from workers.packing import (
+    Packing,
+    Spread,
+    metadata_of,
+    packed,
+    packed_schema,
+    packings_of,
+    saying,
+    spread_of,
+    unpacked,
+)
 from workers.store_refused import StoreRefused
 
 SUITE = "parquet-aes256gcm/1"
@@ -25,7 +36,6 @@ DEK_BYTES = 32
 ROW_GROUP = 131_072
 """Rows that a scan holds at a time."""
 
-_LEVEL = 1
 _HEAD, _TAIL = 4, 8  # magic; length of the footer, magic
 _FOOTER_LIMIT = 64 << 20
 
@@ -57,28 +67,109 @@ def aad_prefix(dataset: str, version: int, table: str, bucket: int, kind: str, f
     return "|".join(parts)
 
 
-def write_sealed(path: Path, dek: bytes, aad: bytes, table: pa.Table, dictionary: Sequence[str]) -> str:
-    """Write a new file and sync it; plaintext never reaches the disk. `dictionary` names dictionary-encoded columns.
+@contextmanager
+def sealed_writer(
+    path: Path, dek: bytes, aad: bytes, schema: pa.Schema, dictionary: Sequence[str], row_group: int = ROW_GROUP
+) -> Iterator[Callable[[pa.Table], None]]:
+    """A new file, piece by piece; plaintext never reaches the disk. `dictionary` names dictionary-encoded columns;
+    `row_group` is how many rows a reader holds at a time.
 
-    Returns the digest of its footer.
+    The file is synced at the end of the block; `footer_of` then says which it is.
     """
-    properties = pe.create_encryption_properties(
-        dek, aad_prefix=aad, store_aad_prefix=False, encryption_algorithm="AES_GCM_V1", plaintext_footer=False
-    )
-    with os.fdopen(durable.create(path), "wb") as sink:
-        with pq.ParquetWriter(
-            sink,
-            table.schema,
-            compression="zstd",
-            compression_level=_LEVEL,
-            use_dictionary=list(dictionary),
+    writing = _Writing(path, dek, aad, schema, frozenset(dictionary), row_group)
+    try:
+        yield writing.write
+        writing.finish()
+    finally:
+        writing.close()
+
+
+class _Writing:
+    """A file as it grows. Columns are packed as the first piece allows; one that a later piece does not fit makes the
+    file be written anew, from what lies there encrypted."""
+
+    def __init__(
+        self, path: Path, dek: bytes, aad: bytes, schema: pa.Schema, dictionary: frozenset[str], row_group: int
+    ) -> None:
+        self._path, self._dek, self._aad = path, dek, aad
+        self._plain, self._dictionary, self._row_group = schema, dictionary, row_group
+        self._spreads: dict[str, Spread | None] = {}
+        self._packings: dict[str, Packing] = {}
+        self._sink = os.fdopen(durable.create(path), "wb")
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, table: pa.Table) -> None:
+        """Append a piece."""
+        for name in self._plain.names:
+            found = spread_of(table.column(name))
+            before = self._spreads.get(name, found)
+            self._spreads[name] = None if found is None or before is None else found.united(before)
+        packings = {
+            name: spread.packing for name, spread in self._spreads.items() if spread is not None and spread.packing
+        }
+        if self._writer is None or packings != self._packings:
+            self._open(packings)
+        self._append(table)
+
+    def finish(self) -> None:
+        """The last of the file, synced."""
+        if self._writer is None:
+            self._open({})
+        self.close_writer()
+        self._sink.flush()
+        os.fsync(self._sink.fileno())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.close_writer()
+        self._sink.close()
+
+    def close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _open(self, packings: dict[str, Packing]) -> None:
+        """Begin, or begin anew with what was written so far."""
+        narrow = None
+        if self._writer is not None:
+            self.close()
+            narrow = os.fdopen(durable.open_regular(self._path), "rb")
+            self._path.unlink()  # it can still be read, and a crash leaves nothing of it
+            self._sink = os.fdopen(durable.create(self._path), "wb")
+        before, self._packings = self._packings, packings
+        self._packed = packed_schema(self._plain, packings)
+        texts = [field.name for field in self._plain if pa.types.is_dictionary(field.type)]
+        self._writer = pq.ParquetWriter(
+            self._sink,
+            self._packed,
+            # Numbers are narrow already, and what need not be unpacked is read at the speed of decryption.
+            compression={name: "lz4" if name in texts else "none" for name in self._plain.names},
+            use_dictionary=[name for name in self._plain.names if name in self._dictionary and name not in packings],
             write_statistics=False,  # nothing prunes by them
             store_schema=False,
-            encryption_properties=properties,
-        ) as writer:
-            writer.write_table(table, row_group_size=ROW_GROUP)
-        sink.flush()
-        os.fsync(sink.fileno())
+            encryption_properties=pe.create_encryption_properties(
+                self._dek,
+                aad_prefix=self._aad,
+                store_aad_prefix=False,
+                encryption_algorithm="AES_GCM_V1",
+                plaintext_footer=False,
+            ),
+        )
+        self._writer.add_key_value_metadata(metadata_of(packings))
+        if narrow is not None:
+            with narrow, _parquet(narrow, self._dek, self._aad, texts) as file:
+                for number in range(file.num_row_groups):
+                    self._append(unpacked(file.read_row_group(number, use_threads=False), before))
+
+    def _append(self, table: pa.Table) -> None:
+        if self._writer is None:
+            raise ValueError("the file is not open")
+        self._writer.write_table(packed(table, self._packed, self._packings), row_group_size=self._row_group)
+
+
+def footer_of(path: Path) -> str:
+    """The digest of a written file's footer."""
     with path.open("rb") as source:
         return footer_digest(source)
 
@@ -106,30 +197,50 @@ def footer_digest(file: BinaryIO) -> str:
     return found
 
 
-def read_sealed(file: SealedFile, read: Callable[[pq.ParquetFile], Result], text: Sequence[str] = ()) -> Result:
+class SealedTable:
+    """An open file, numbers unpacked."""
+
+    def __init__(self, parquet: pq.ParquetFile) -> None:
+        self._parquet = parquet
+
+    def read(self, columns: list[str] | None = None, *, use_threads: bool = False) -> pa.Table:
+        """The named columns, all of them if none are named."""
+        table = self._parquet.read(columns, use_threads=use_threads)
+        return unpacked(table, packings_of(self._parquet.metadata.metadata))
+
+
+def read_sealed(file: SealedFile, read: Callable[[SealedTable], Result], text: Sequence[str] = ()) -> Result:
     """Open a file, check that it is the one meant, and `read` from it; `text` columns come dictionary-encoded.
 
     Raises:
         StoreRefused: whatever is wrong with the file.
     """
     with _refusing(), _opened(file, text) as parquet:
-        return read(parquet)
+        return read(SealedTable(parquet))
 
 
-def row_groups(file: SealedFile, columns: Sequence[str], rows: int, text: Sequence[str] = ()) -> Iterator[pa.Table]:
-    """The named columns of a file of `rows` rows, ROW_GROUP of them at a time.
+def row_groups(
+    file: SealedFile, columns: Sequence[str], rows: int | None, text: Sequence[str] = (), *, narrow: bool = False
+) -> Iterator[pa.Table]:
+    """The named columns of a file, ROW_GROUP rows at a time or fewer. `rows` is how many the file must have, where known;
+    `narrow` leaves packed numbers as they are, fields say how.
 
     Raises:
         StoreRefused: whatever is wrong with the file.
     """
     with _refusing(), _opened(file, text) as parquet:
-        if parquet.metadata.num_rows != rows:
+        if rows is not None and parquet.metadata.num_rows != rows:
             raise StoreRefused
+        packings, schema = packings_of(parquet.metadata.metadata), None
         for number in range(parquet.num_row_groups):
             table = parquet.read_row_group(number, list(columns), use_threads=False)
             if table.num_rows > ROW_GROUP or set(table.column_names) != set(columns):
                 raise StoreRefused
-            yield table
+            if narrow:
+                schema = schema or saying(table.schema, packings)
+                yield pa.Table.from_arrays(table.columns, schema=schema)
+            else:
+                yield unpacked(table, packings)
             del table
 
 
@@ -138,13 +249,15 @@ def _opened(file: SealedFile, text: Sequence[str]) -> Iterator[pq.ParquetFile]:
     with os.fdopen(durable.open_regular(Path(file.path)), "rb") as source:
         if not hmac.compare_digest(footer_digest(source), file.footer):
             raise StoreRefused
-        properties = pe.create_decryption_properties(
-            file.dek, aad_prefix=file.aad, check_footer_integrity=True, allow_plaintext_files=False
-        )
-        with pq.ParquetFile(
-            source, decryption_properties=properties, read_dictionary=list(text), pre_buffer=False
-        ) as parquet:
+        with _parquet(source, file.dek, file.aad, text) as parquet:
             yield parquet
+
+
+def _parquet(source: BinaryIO, dek: bytes, aad: bytes, text: Sequence[str]) -> pq.ParquetFile:
+    properties = pe.create_decryption_properties(
+        dek, aad_prefix=aad, check_footer_integrity=True, allow_plaintext_files=False
+    )
+    return pq.ParquetFile(source, decryption_properties=properties, read_dictionary=list(text), pre_buffer=False)
 
 
 @contextmanager

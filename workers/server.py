@@ -22,6 +22,7 @@ from workers.fleet import Fleet
 from workers.ingest import load_version
 from workers.keyring import DataKeys
 from workers.measure import Measurer
+from workers.noise_pool import NoisePool
 from workers.wire import FrameRefused, read_message, write_message
 
 FORFEITED: dict[str, Any] = {"failure": "forfeited"}
@@ -40,9 +41,11 @@ class Server:
     admission: Admission
     measurer: Measurer
     status: dict[str, Any]
+    pool: NoisePool
     measuring: ThreadPoolExecutor
     loading: ThreadPoolExecutor
     event: Callable[[str], None]
+    courier: Path | None = None
 
     @classmethod
     def build(
@@ -55,8 +58,9 @@ class Server:
         network: str,
         threads: int,
         event: Callable[[str], None],
+        courier: Path | None = None,
     ) -> "Server":
-        """A server with a fresh boot nonce. `threads` measures run at once, and one load.
+        """A server with a fresh boot nonce. `threads` measures run at once, and one load. `courier` is the courier's socket.
 
         Raises:
             ProofFailed, StoreRefused: a key that is not usable.
@@ -67,22 +71,27 @@ class Server:
             (home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         keys = DataKeys(home / "keys" / "data", data_root)
         engine = keys.create_signer().verifier.text
+        pool = NoisePool(max(1, len(scanners.actors)))
         return cls(
             home,
             keys,
             Admission(VerifyingKey.parse(order_key), boot),
-            Measurer(home / "store", keys, scanners),
+            Measurer(home / "store", keys, scanners, pool),
             {"boot": boot, "network": network, "workers": len(scanners.actors), "engine": engine},
+            pool,
             ThreadPoolExecutor(threads, "measure"),
             ThreadPoolExecutor(1, "load"),
             event,
+            courier,
         )
 
     def run(self, socket: Path, ready: Callable[[], None]) -> None:
         """Serve until standard input ends or SIGTERM or SIGINT comes."""
+        self.pool.start()
         asyncio.run(self._run(socket, ready))
         self.measuring.shutdown(wait=False, cancel_futures=True)
         self.loading.shutdown(wait=False, cancel_futures=True)
+        self.pool.close()
 
     async def _run(self, socket: Path, ready: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -158,6 +167,7 @@ class Server:
             inbox=self.home / "inbox",
             store=self.home / "store",
             keys=self.keys,
+            courier=self.courier,
             progress=lambda phase, done, total: send({"progress": [phase, done, total]}),
         )
         return {"version": {"dataset": version.dataset, "number": version.number, "manifest": version.manifest}}

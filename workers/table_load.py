@@ -1,142 +1,169 @@
-"""One table of a load: read, its units found, its rows put in order, cut into buckets and sealed."""
+"""One table of a load: read once and spilled by unit, then put in order and sealed, bucket after bucket."""
 
-import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from sandbox.proof.sealing import derive
 from sandbox.terms.dataset import Dataset, Table, Type
-from workers.bucket import ColumnArray
-from workers.conform import conform
-from workers.identifiers import identifiers
+from workers.bucket_rows import BucketRows
+from workers.bucket_write import BucketWriter
 from workers.keyring import DataKeys
-from workers.layout import Arranged, arrange, dictionary_columns
-from workers.links import KeyedUnits, keyed, linked
-from workers.manifest import ROWS, UNITS, Manifest, ManifestFile, ManifestTable, file_name, wrap
-from workers.row_order import row_order
-from workers.schema import StoredColumn, TableLimits, stored_columns, value_columns
-from workers.sealed_parquet import DEK_BYTES, write_sealed
-from workers.source import read_batches
-from workers.tokens import Units, units_of
+from workers.links import LINK_ROWS_MAX, LinkMap
+from workers.load_journal import Journal
+from workers.manifest import ManifestTable
+from workers.schema import Encoding, StoredColumn, TableLimits, stored_columns
+from workers.source import Source
+from workers.spill import Run, Spill, together
+from workers.stored_segment import ManifestFile
+from workers.table_read import TableReader, UnitKeys
+from workers.tokens import Tokens
 from workers.unusable import Place
 
 Progress = Callable[[str, int, int], None]
 
+PARTITION_ROWS = 1 << 19
+"""Rows that a partition is to have where a table has as many as it declares."""
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A table's file in batches; `starts` are the numbers of their first rows."""
-
-    file: str
-    batches: list[pa.RecordBatch]
-    starts: list[int]
-    types: Mapping[str, Type]
-
-    @property
-    def rows(self) -> int:
-        return sum(batch.num_rows for batch in self.batches)
-
-    def column(self, name: str) -> list[pa.Array]:
-        return [batch.column(name) for batch in self.batches]
-
-    def places(self, name: str) -> list[Place]:
-        return [Place(self.file, name, row) for row in self.starts]
-
-    def identifiers(self, name: str, *, required: bool = True) -> pa.DictionaryArray:
-        return identifiers(self.column(name), self.types[name], self.places(name), required=required)
+_PARTITIONS_MAX = 1024
+_THREADS = min(2, os.cpu_count() or 1)
+_LINK_COLUMNS = (
+    StoredColumn("unit_high", Type.INT, Encoding.INT64),
+    StoredColumn("unit_low", Type.INT, Encoding.INT64),
+)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class TableLoader:
     """Loads the tables of one version, those that others are linked through first."""
 
     dataset: Dataset
-    manifest: Manifest
-    inbox: Path
-    folder: Path
+    sources: Mapping[str, Source]
+    writer: BucketWriter
     keys: DataKeys
+    journal: Journal
     progress: Progress
-    found: dict[str, KeyedUnits] = field(default_factory=dict)
+    _maps: dict[str, LinkMap] = field(default_factory=dict)
+    _shown: tuple[str, int, int] = ("", 0, 0)
 
-    def load(self, name: str, file: str) -> ManifestTable:
-        """Read, order, cut and seal one table."""
+    def load(self, name: str) -> ManifestTable:
+        """Read, order, cut and seal one table, as far as the journal does not say that it is done.
+
+        Raises:
+            FileNotUsable: the table's file is not as described.
+        """
         table = next(table for table in self.dataset.tables if table.name == name)
-        self.progress(f"reading {name}", 0, 1)
-        described, stored = value_columns(table), stored_columns(table)
-        wanted = {column.name: column.type for column in described} | self._identifying(table)
-        batches, rows = [], [1]
-        for batch in read_batches(self.inbox, file, wanted, table.rows_max):
-            batches.append(batch)
-            rows.append(rows[-1] + batch.num_rows)
-        read = Read(file, batches, rows[:-1], wanted)
-        units, kept = self._units(table, read)
-        columns = [conform(read.column(column.name), column, read.places(column.name)) for column in described]
-        if kept is not None:
-            columns = [_rows_of(column, kept) for column in columns]
-        del batches, read
-        order = np.arange(len(units.of_row), dtype=np.int64)
-        if not self.dataset.public:
-            order_key = derive(self._space_key(), f"sandbox/row-order/v1|{self.manifest.dataset}|{name}")
-            order = row_order(units, stored, columns, order_key)
-        self.progress(f"reading {name}", 1, 1)
-        files = self._write(name, arrange(units, stored, columns, order, self.manifest.buckets), stored)
-        return ManifestTable(name, stored, files, TableLimits.of(table))
+        stored = stored_columns(table)
+        rows = self._spill(table, name, stored)
+        if not self.journal.of("read", name):
+            self._read(table, rows)
+        files = self._write(table, rows, stored)
+        rows.remove()
+        return ManifestTable(name, stored, (self.writer.segment(files),), TableLimits.of(table))
 
-    def _space_key(self) -> bytes:
-        return self.keys.space_key(self.manifest.unit_space)
+    def finish(self) -> None:
+        """Remove what no table needs any more."""
+        for table in self.dataset.tables:
+            for spill in (self._spill(table, table.name, stored_columns(table)), self._links(table)):
+                spill.remove()
 
-    def _identifying(self, table: Table) -> dict[str, Type]:
-        """The columns by which rows find their unit, or other tables' rows find theirs through this one."""
-        names = [table.unit, table.link and table.link.column, self._asked_for(table)]
-        found = {name: table.column(name) for name in names if name}
-        return {name: Type.STRING if column is None else column.type for name, column in found.items()}
+    def _read(self, table: Table, rows: Spill) -> None:
+        name, asked = table.name, self._asked_for(table)
+        space = None if self.dataset.public else self._space_key()
+        keys = UnitKeys(space, asked=None if asked is None else (asked, self._link_key(name)))
+        if table.link is not None:
+            through = table.link.through
+            keys = UnitKeys(space, self._map(through), self._link_key(through), keys.asked)
+        links = None if asked is None else self._links(table)
+        told = self._told(f"reading {name}")
+        TableReader(table, self.sources[name], keys, rows, links, self.journal, told).read()
+        if asked is not None:
+            self._map(name)  # finds two rows of one key before anything is written
+
+    def _write(self, table: Table, rows: Spill, stored: tuple[StoredColumn, ...]) -> list[ManifestFile]:
+        name, buckets = table.name, self.writer.manifest.buckets
+        order = None if self.dataset.public else derive(self._space_key(), self._of("row-order", name))
+        runs = [Run.from_json(record["rows"]) for record in self.journal.of("run", name)]
+        made = {
+            int(record["bucket"]): [ManifestFile.from_json(file) for file in record["files"]]
+            for record in self.journal.of("bucket", name)
+        }
+        ordered = BucketRows(rows, runs, buckets, order)
+        with ThreadPoolExecutor(_THREADS, "bucket") as pool:
+            waiting = {
+                pool.submit(self.writer.write, name, stored, bucket, ordered.pieces(bucket)): bucket
+                for bucket in range(buckets)
+                if bucket not in made
+            }
+            try:
+                for done in as_completed(waiting):
+                    bucket = waiting[done]
+                    made[bucket] = list(done.result())
+                    written = [file.to_json() for file in made[bucket]]
+                    self.journal.append({"kind": "bucket", "table": name, "bucket": bucket, "files": written})
+                    self.progress(f"writing {name}", len(made), buckets)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return [file for bucket in range(buckets) for file in made[bucket]]
+
+    def _spill(self, table: Table, name: str, columns: tuple[StoredColumn, ...]) -> Spill:
+        key = derive(self.journal.key, f"sandbox/spill/v1|{name}")
+        wanted = max(self.writer.manifest.buckets, -(-table.rows_max // PARTITION_ROWS))
+        partitions = 1 << (min(wanted, max(_PARTITIONS_MAX, self.writer.manifest.buckets)) - 1).bit_length()
+        return Spill(self.journal.folder, name, key, partitions, columns)
+
+    def _links(self, table: Table) -> Spill:
+        return self._spill(table, f"{table.name}.links", _LINK_COLUMNS)
+
+    def _map(self, through: str) -> LinkMap:
+        """Which unit the rows of a table have, by its key."""
+        if through not in self._maps:
+            table = next(table for table in self.dataset.tables if table.name == through)
+            if table.rows_max > LINK_ROWS_MAX:
+                raise Place(f"table {through}").refusal(
+                    f"rows_max of at most {LINK_ROWS_MAX}, as others link through it"
+                )
+            links = self._links(table)
+            runs = [Run.from_json(record["links"]) for record in self.journal.of("run", through)]
+            rows = sum(count for run in runs for _, count in run.frames)
+            parts = (_link_parts(links, runs, partition) for partition in range(links.partitions))
+            asked = self._asked_for(table)
+            self._maps[through] = LinkMap.build(rows, parts, Place(self._called(through), asked))
+        return self._maps[through]
+
+    def _called(self, name: str) -> str:
+        """What the steward calls a table's source."""
+        return getattr(self.sources[name], "name", name)
 
     def _asked_for(self, table: Table) -> str | None:
         """The key of this table that others are linked through."""
         links = (other.link for other in self.dataset.tables)
         return next((link.key for link in links if link is not None and link.through == table.name), None)
 
-    def _units(self, table: Table, read: Read) -> tuple[Units, npt.NDArray[np.bool_] | None]:
-        """Each row's unit, and which rows have one; None where all have. Public rows are all of one token, zero."""
-        kept = None
-        if self.dataset.public:
-            zero = np.zeros(min(read.rows, 1), dtype=np.uint64)
-            return Units(zero, zero, np.zeros(read.rows, dtype=np.int64)), None
-        if table.link is not None:
-            units, kept = linked(read.identifiers(table.link.column, required=False), self.found[table.link.through])
-        else:
-            units = units_of(read.identifiers(table.unit or ""), self._space_key())
-        key = self._asked_for(table)
-        if key is not None:
-            named = read.identifiers(key)
-            named = named if kept is None else named.filter(pa.array(kept))
-            self.found[table.name] = keyed(named, units, read.places(key)[0] if read.batches else Place(read.file))
-        return units, kept
+    def _told(self, phase: str) -> Callable[[int, int], None]:
+        def told(done: int, total: int) -> None:
+            if (phase, done, total) != self._shown:
+                self._shown = phase, done, total
+                self.progress(phase, done, total)
 
-    def _write(
-        self, table: str, buckets: Iterable[Arranged], stored: Sequence[StoredColumn]
-    ) -> tuple[ManifestFile, ...]:
-        kek = self.keys.kek(self.manifest.dataset)
-        entries: list[ManifestFile] = []
-        for bucket, arranged in enumerate(buckets):
-            for kind, content, coded in (
-                (ROWS, arranged.rows, dictionary_columns(stored)),
-                (UNITS, arranged.units, []),
-            ):
-                identity, dek = secrets.token_hex(16), secrets.token_bytes(DEK_BYTES)
-                aad = self.manifest.aad(table, bucket, kind, identity)
-                path = self.folder / file_name(table, bucket, kind)
-                footer = write_sealed(path, dek, aad.encode(), content, coded)
-                entries.append(ManifestFile(bucket, kind, identity, wrap(kek, dek, aad), footer))
-            self.progress(f"writing {table}", bucket + 1, self.manifest.buckets)
-        return tuple(entries)
+        return told
+
+    def _space_key(self) -> bytes:
+        return self.keys.space_key(self.dataset.unit_space)
+
+    def _link_key(self, through: str) -> bytes:
+        return derive(self._space_key(), self._of("link", through))
+
+    def _of(self, what: str, table: str) -> str:
+        return f"sandbox/{what}/v1|{self.dataset.name}|{table}"
 
 
-def _rows_of(column: ColumnArray, kept: npt.NDArray[np.bool_]) -> ColumnArray:
-    valid = None if column.valid is None else column.valid[kept]
-    return ColumnArray(column.values[kept], valid, column.dictionary)
+def _link_parts(links: Spill, runs: list[Run], partition: int) -> tuple[Tokens, Tokens]:
+    """The key hashes and the unit tokens of one partition."""
+    rows = together(list(links.read(runs, partition)), links.columns)
+    high, low = (array.values.view(np.uint64) for array in rows.columns)
+    return rows.tokens, Tokens(high, low)

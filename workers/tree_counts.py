@@ -21,32 +21,55 @@ from workers.vector import Vector
 from workers.word_table import WordTable
 
 _INT64 = np.iinfo(np.int64)
+_DENSE_CELLS = 131_072
+"""Pairs of group and leaf, up to which each has a place (1 MiB), whether rows are in it or not."""
 
 
 class LeafCounts:
-    """Counted rows by group and leaf, of one bucket."""
+    """Counted rows by group and leaf, of one bucket: in an array where there are few of both, else in a table of those
+    that have rows."""
 
-    def __init__(self, tree: TreeCounts) -> None:
+    def __init__(self, tree: TreeCounts, cells: int = 0) -> None:
+        """`cells` are how many pairs of group and leaf there are, 0 where nobody knows."""
         self._whole = type_of(tree.operand) is not Type.FLOAT
         self._edges = leaf_edges(tree, self._whole)
+        self._size = tree.leaves
         # A guess from doubles, put right by the edges.
         self._low, self._step = float(tree.low), float(tree.step)
+        self._dense = np.zeros(cells if cells <= _DENSE_CELLS else 0, np.int64)
         self._table = WordTable()
         self._counts = np.zeros(self._table.room, np.int64)
 
-    def add(self, groups: Groups, vector: Vector) -> None:
-        """Count the next rows: those whose group is not negative and whose value is not NULL."""
+    def of(self, vector: Vector) -> NDArray[np.int32]:
+        """The leaf of each value, -1 where it is NULL."""
         values = frozen(vector.values, np.int64 if self._whole else np.float64)
-        leaves = np.empty(len(groups), np.int64)
-        _leaves(values, self._edges, self._low, self._step, leaves)
-        counted = np.where(vector.valid, groups, np.int32(-1)).astype(np.int64)
-        numbers = self._table.numbers(counted, leaves, np.zeros(len(leaves), np.int64))
+        leaves = np.empty(len(values), np.int32)
+        _leaves(values, frozen(vector.valid, np.bool_), self._edges, self._low, self._step, leaves)
+        return leaves
+
+    def add(self, groups: Groups, leaves: NDArray[np.int32]) -> None:
+        """Count the next rows: those whose group and leaf are not negative."""
+        if len(self._dense):
+            _add_dense(groups, leaves, self._size, self._dense)
+            return
+        counted = np.where(leaves < 0, np.int32(-1), groups).astype(np.int64)
+        numbers = self._table.numbers(counted, leaves.astype(np.int64), np.zeros(len(leaves), np.int64))
         self._counts = roomier(self._counts, self._table.room, 0)
         _count(numbers, self._counts)
+
+    def add_looked_up(self, groups: Groups, codes: NDArray[Any], low: int, table: NDArray[np.int32]) -> None:
+        """The same where the leaves are the codes' entries in a table, whose first is that of `low`."""
+        if len(self._dense):
+            _add_dense_looked_up(groups, codes, low, table, self._size, self._dense)
+        else:
+            self.add(groups, table[codes.astype(np.int64) - low])
 
     @property
     def counts(self) -> Integers:
         """Group, leaf and rows [3, leaves with rows], in any order."""
+        if len(self._dense):
+            there = np.flatnonzero(self._dense)
+            return np.vstack([there // self._size, there % self._size, self._dense[there]])
         return np.vstack([self._table.words[:2], self._counts[: self._table.count]])
 
 
@@ -93,9 +116,12 @@ def _double_at_or_above(over: int, under: int) -> float:
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
-def _leaves(values: Any, edges: Any, low: Any, step: Any, out: Any) -> None:  # pragma: no cover - compiled
+def _leaves(values: Any, valid: Any, edges: Any, low: Any, step: Any, out: Any) -> None:  # pragma: no cover - compiled
     last = edges.size
     for row in range(values.size):
+        if not valid[row]:
+            out[row] = -1
+            continue
         value = values[row]
         steps = (np.float64(value) - low) / step
         leaf = np.int64(min(max(steps, 0.0), np.float64(last))) if not np.isnan(steps) else 0
@@ -109,6 +135,23 @@ def _leaves(values: Any, edges: Any, low: Any, step: Any, out: Any) -> None:  # 
                 else:
                     above = middle
         out[row] = leaf
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_dense(groups: Any, leaves: Any, size: Any, counts: Any) -> None:  # pragma: no cover - compiled
+    for row in range(groups.size):
+        if (groups[row] | leaves[row]) >= 0:
+            counts[np.int64(groups[row]) * size + leaves[row]] += 1
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_dense_looked_up(
+    groups: Any, codes: Any, low: Any, table: Any, size: Any, counts: Any
+) -> None:  # pragma: no cover - compiled
+    for row in range(groups.size):
+        leaf = table[np.int64(codes[row]) - low]
+        if (groups[row] | leaf) >= 0:
+            counts[np.int64(groups[row]) * size + leaf] += 1
 
 
 @numba.njit(nogil=True, cache=True)

@@ -7,6 +7,7 @@ HOME/keys/data/*.key      keys of the data plane (made and read there only)
 HOME/ledger.sqlite        accounts and audit log
 HOME/store/               encrypted data
 HOME/inbox/               where a steward's files are put to be loaded
+HOME/sources.toml         outside sources that stewards may load from (the operator writes it; it holds no secret)
 HOME/lock                 one enclave a home
 """
 
@@ -67,6 +68,10 @@ class HomePaths:
     @property
     def inbox(self) -> Path:
         return self.root / "inbox"
+
+    @property
+    def sources(self) -> Path:
+        return self.root / "sources.toml"
 
     @property
     def lock(self) -> Path:

@@ -1,8 +1,9 @@
 """A new root: every key file sealed anew under it, no data touched.
 
 All of it is made beside the old in HOME/keys.next, which then takes the name of HOME/keys. A crash before the first rename
-leaves the old keys; after it the next opening finishes. Keys of the data plane are carried over unread: each is a secret
-sealed under a key derived from the root, with the file's bare name as its context.
+leaves the old keys; after it the next opening finishes. Keys of the data plane are carried over unread: those named in
+`_UNDER_ROOT` are secrets sealed under a key derived from the root, with the file's bare name as context; others are sealed
+under one of these, and stay as they are.
 """
 
 import os
@@ -16,6 +17,7 @@ from sandbox.terms.refusal import EnclaveSealed, ProofFailed
 
 CONTROL, DATA, ROOT = "control", "data", "root.json"
 _DATA_LABEL = "sandbox/data-keys/v1"
+_UNDER_ROOT = ("kek.", "space.", "signer")
 
 
 def rotate_root(keys: Path, old: bytes, new: bytes, locks: RootFile) -> None:
@@ -33,10 +35,12 @@ def rotate_root(keys: Path, old: bytes, new: bytes, locks: RootFile) -> None:
         for file in sorted((keys / half).glob("*.key")):
             bound = context.format(file.stem)
             try:
-                secret = unseal(before, file.read_bytes(), bound)
+                content = file.read_bytes()
+                if half == CONTROL or file.stem.startswith(_UNDER_ROOT):
+                    content = seal(after, unseal(before, content, bound), bound)
             except (OSError, ProofFailed):
                 raise EnclaveSealed("A key file is not readable or was changed; nothing was rotated.") from None
-            write_private(following / half / file.name, seal(after, secret, bound))
+            write_private(following / half / file.name, content)
     # The root goes last: only a folder that has it is complete.
     write_private(following / ROOT, locks.to_bytes())
     sync_folder(following)

@@ -40,7 +40,8 @@ def add_dataset(connection: sqlite3.Connection, dataset: Dataset, text: str, ind
 
 def add_version(connection: sqlite3.Connection, version: Version, index: int) -> None:
     connection.execute(
-        "INSERT INTO versions VALUES (?, ?, ?, ?)", (version.dataset, version.number, version.manifest, index)
+        "INSERT INTO versions VALUES (?, ?, ?, ?, ?)",
+        (version.dataset, version.number, version.manifest, version.segments, index),
     )
 
 
@@ -123,4 +124,4 @@ def read_space(row: sqlite3.Row) -> UnitSpace:
 
 
 def read_version(row: sqlite3.Row) -> Version:
-    return Version(row["dataset"], row["number"], row["manifest"])
+    return Version(row["dataset"], row["number"], row["manifest"], row["segments"])

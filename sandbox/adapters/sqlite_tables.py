@@ -87,6 +87,7 @@ CREATE TABLE versions (
     dataset TEXT NOT NULL REFERENCES datasets (name),
     number INTEGER NOT NULL CHECK (number > 0),
     manifest TEXT NOT NULL,
+    segments INTEGER NOT NULL CHECK (segments > 0),
     entry INTEGER NOT NULL UNIQUE REFERENCES entries (position),
     PRIMARY KEY (dataset, number)
 ) STRICT;

@@ -128,7 +128,12 @@ def under_facts(also: Sequence[UnderGrant]) -> list[dict[str, Any]]:
 
 
 def version_facts(version: Version) -> dict[str, Any]:
-    return {"dataset": version.dataset, "version": version.number, "manifest": version.manifest}
+    return {
+        "dataset": version.dataset,
+        "version": version.number,
+        "manifest": version.manifest,
+        "segments": version.segments,
+    }
 
 
 def request_facts(request: GrantRequest) -> dict[str, Any]:

@@ -151,8 +151,8 @@ class Connection(KeyCalls, DatasetCalls, GrantCalls, ReviewCalls, OfficerCalls, 
         """Withdraw a query of yours that has not left yet; its loss stays spent."""
         return self.transport.json("POST", f"/v1/queries/{segment(query)}/withdrawal", body={})
 
-    def release(self, query: str) -> Release:
-        """What left for a query: verified, then opened with your keys.
+    def release(self, query: str, wait: int = 0) -> Release:
+        """What left for a query: verified, then opened with your keys. Waits up to `wait` seconds until it is settled.
 
         Raises:
             AnswerPending, ReviewPending: not out yet. ReleaseRefused, ReleaseWithdrawn, ReleaseLapsed,
@@ -160,7 +160,9 @@ class Connection(KeyCalls, DatasetCalls, GrantCalls, ReviewCalls, OfficerCalls, 
             KeysElsewhere: it is sealed to keys that are not here.
         """
         pins = self.pins
-        found = Release.open(self.transport.json("GET", f"/v1/releases/{segment(query)}"), pins, self.keys)
+        headers = {"Prefer": f"wait={wait}"} if wait else {}
+        document = self.transport.json("GET", f"/v1/releases/{segment(query)}", headers=headers, wait=wait)
+        found = Release.open(document, pins, self.keys)
         if found.id != query:
             raise ProofFailed("The enclave answered with the release of another query.")
         return found

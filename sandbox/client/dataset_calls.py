@@ -36,21 +36,32 @@ class DatasetCalls(Calls):
         """Register a dataset by the TOML text of its description (stewards). `file` names it in messages."""
         return self.transport.json("POST", "/v1/datasets", body={"description": text, "file": file})
 
-    def begin_load(self, name: str, files: Mapping[str, str]) -> dict[str, Any]:
-        """Start to load a new version from files of the inbox: table → bare file name (stewards)."""
-        return self.transport.json("POST", f"/v1/datasets/{segment(name)}/versions", body={"files": dict(files)})
+    def begin_load(self, name: str, files: Mapping[str, str], mode: str = "whole") -> dict[str, Any]:
+        """Start to load a new version from files of the inbox: table → bare file name (stewards).
+
+        Args:
+            name: the dataset.
+            files: one for every table, or with another mode than "whole" for some.
+            mode: "whole"; "append" adds rows to the current version; "replace-units" does too, but a unit that has rows in a
+                table's file has in that table these rows alone.
+        """
+        body = {"files": dict(files), "mode": mode}
+        return self.transport.json("POST", f"/v1/datasets/{segment(name)}/versions", body=body)
 
     def load_status(self, load: str) -> dict[str, Any]:
         """State, phase, done, total of a load."""
         return self.transport.json("GET", f"/v1/loads/{segment(load)}")
 
-    def load(self, name: str, files: Mapping[str, str], progress: Progress | None = None) -> dict[str, Any]:
-        """Load a new version and wait until it is current; gives the version (dataset, number, manifest).
+    def load(
+        self, name: str, files: Mapping[str, str], progress: Progress | None = None, mode: str = "whole"
+    ) -> dict[str, Any]:
+        """Load a new version and wait until it is current; gives the version (dataset, number, manifest). `mode` is that of
+        `begin_load`.
 
         Raises:
             FileNotUsable: nothing of the files was loaded. Fault: the enclave failed.
         """
-        view = self.begin_load(name, files)
+        view = self.begin_load(name, files, mode)
         tries = 0
         while view.get("state") == "running":
             time.sleep(_POLL_SECONDS[min(tries, len(_POLL_SECONDS) - 1)])

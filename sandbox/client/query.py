@@ -18,16 +18,12 @@ from sandbox.terms.refusal import (
     Fault,
     MalformedNumber,
     MalformedRequest,
-    MeasurementForfeited,
-    NotFound,
     ProofFailed,
     ReviewPending,
 )
 
 LONGEST_WAIT = 30
 """Seconds of one long poll."""
-RUNNING = "running"
-IN_REVIEW = "in-review"
 
 _REVIEW_PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0)
 """Seconds between looks at a query that people have to look at; the last is repeated."""
@@ -43,7 +39,7 @@ class Asker(Protocol):
     def ensure_keys(self) -> KeyPair: ...
     def query_view(self, query: str, wait: int = 0) -> dict[str, Any]: ...
     def withdraw(self, query: str) -> dict[str, Any]: ...
-    def release(self, query: str) -> Release: ...
+    def release(self, query: str, wait: int = 0) -> Release: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +160,7 @@ class Running:
             ProofFailed: what came does not verify, or answers something else than what was signed here. A stored answer may
             be of the same question in other words, for the same purpose and ε; that its plan is the same is in the log.
         """
-        view = self._settled(timeout, progress, review=review)
-        try:
-            found = self.connection.release(self.id)
-        except NotFound:
-            if view.get("state") != "failed":
-                raise
-            raise MeasurementForfeited(spent=self._spent) from None
+        found = self._released(timeout, progress, review=review)
         if self.submission is not None and not _answers(found.request, self.submission, reused=found.reused):
             raise ProofFailed("The release answers another request than the one that was signed here.")
         return found
@@ -179,30 +169,33 @@ class Running:
     def _spent(self) -> str:
         return str(self.cost.get("amount", "0"))
 
-    def _settled(self, timeout: float, progress: Callable[[float], None] | None, *, review: bool) -> dict[str, Any]:
-        """The query's document, once it is neither running nor in review."""
+    def _released(self, timeout: float, progress: Callable[[float], None] | None, *, review: bool) -> Release:
+        """The release, once it is neither running nor in review: the enclave answers as soon as it is out."""
         began = time.monotonic()
         looks = 0
         while True:
             left = timeout - (time.monotonic() - began)
-            view = self.connection.query_view(self.id, wait=max(0, min(int(left) + 1, LONGEST_WAIT)))
-            state = view.get("state")
-            if state not in {RUNNING, IN_REVIEW}:
-                return view
+            reviewed = False
+            try:
+                return self.connection.release(self.id, wait=max(0, min(int(left) + 1, LONGEST_WAIT)))
+            except AnswerPending:
+                pass
+            except ReviewPending:
+                reviewed = True
             waited = time.monotonic() - began
             if progress is not None:
                 progress(waited)
             left = timeout - waited
-            if state == IN_REVIEW and (left <= 0 or not review):
-                raise self._in_review(view)
+            if reviewed and (left <= 0 or not review):
+                raise self._in_review(self.connection.query_view(self.id))
             if left <= 0:
                 raise AnswerPending(
                     f"The answer was not out after {timeout:g} s; ask for {self.id} again later.",
                     query=self.id,
                     spent=self._spent,
                 )
-            pause = _REVIEW_PAUSES[min(looks, len(_REVIEW_PAUSES) - 1)] if state == IN_REVIEW else 0.1
-            looks += state == IN_REVIEW
+            pause = _REVIEW_PAUSES[min(looks, len(_REVIEW_PAUSES) - 1)] if reviewed else 0.1
+            looks += reviewed
             time.sleep(min(pause, left))
 
     def _in_review(self, view: dict[str, Any]) -> ReviewPending:

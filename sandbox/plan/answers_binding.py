@@ -175,8 +175,9 @@ def _bounds(relation: Relation, keys: tuple[GroupKey, ...], binding: Binding) ->
         rows = min(rows, rows_per_unit(relation))
     tables = [binding.datasets[scan.dataset].table(scan.table) for scan in private]
     touched = max(table.max_groups_per_unit for table in tables if table is not None)
-    public = prod(len(key.values) for key in keys if key.values is not None)
-    groups = size if any(key.values is None for key in keys) else public
+    sizes = [key.size for key in keys]
+    known = prod(each for each in sizes if each is not None)
+    groups = size if None in sizes else known
     return ContributionBounds(rows, min(rows, touched, groups), rows)
 
 

@@ -7,7 +7,7 @@ from sandbox.plan.query import Plan
 from sandbox.plan.soundness import check_plan
 from sandbox.terms.canonical import digest
 
-FORMAT = "sandbox/plan/v2"
+FORMAT = "sandbox/plan/v3"
 
 NESTING_MAX = 700
 """Levels of a plan document: those of a query and of its parts, with room for the JSON between."""

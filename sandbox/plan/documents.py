@@ -150,6 +150,7 @@ def _key_document(key: GroupKey) -> dict[str, Any]:
         "type": key.type.value,
         "values": values,
         "max_length": key.max_length,
+        "distinct_max": None if key.distinct_max is None else str(key.distinct_max),
     }
 
 
@@ -158,7 +159,8 @@ def _read_key(value: Any) -> GroupKey:
         raise ValueError("a group key is expected")
     kind, listed = Type(_exactly(value["type"], str)), value["values"]
     values = None if listed is None else tuple(_key_value(item, kind) for item in _exactly(listed, list))
-    return GroupKey(read_expression(value["operand"]), kind, values, _exactly(value["max_length"], int))
+    distinct = None if value["distinct_max"] is None else int(_fraction(value["distinct_max"]))
+    return GroupKey(read_expression(value["operand"]), kind, values, _exactly(value["max_length"], int), distinct)
 
 
 def _key_value(value: Any, kind: Type) -> KeyValue:

@@ -9,7 +9,7 @@ from math import prod
 
 from sandbox.plan.evaluate import arithmetic
 from sandbox.plan.expressions import children
-from sandbox.plan.facts import INTEGER_LIMIT, TEXT_LIMIT, Facts, Range, Value, combine, finest, hull
+from sandbox.plan.facts import INTEGER_LIMIT, TEXT_LIMIT, Facts, Range, Value, combinations, combine, finest, hull
 from sandbox.plan.functions.entry import Function
 from sandbox.plan.functions.table import FUNCTIONS
 from sandbox.plan.literals import value_of
@@ -52,6 +52,7 @@ def facts_of(expression: Expression, columns: Mapping[str, Facts]) -> Facts:
                 None if inner.values is None else frozenset(-item for item in inner.values if not isinstance(item, str))
             )
             known = Facts(kind, span, values, granularity=inner.granularity, nullable=inner.nullable)
+            known = replace(known, distinct_max=inner.distinct)
             return _integral(known) if kind is Type.INT else known
         case Arithmetic(_, left, right):
             return _arithmetic(expression, facts_of(left, columns), facts_of(right, columns))
@@ -85,6 +86,7 @@ def _arithmetic(node: Arithmetic, left: Facts, right: Facts) -> Facts:
     span = combine(node.operator, left.range, right.range)
     nullable = left.nullable or right.nullable or node.operator == "/"
     known = Facts(node.type, span, granularity=_step(node, left, right), nullable=nullable)
+    known = replace(known, distinct_max=combinations((left, right)))
     if node.type is Type.INT:
         known = _integral(known)
     if left.values is None or right.values is None or len(left.values) * len(right.values) > COMBINATIONS_MAX:
@@ -124,7 +126,7 @@ def _single(facts: Facts) -> bool:
 
 def _call(entry: Function, arguments: tuple[Facts, ...]) -> Facts:
     """By the rule of the function, and by its values where the arguments take only a few."""
-    known = entry.facts(arguments)
+    known = replace(entry.facts(arguments), distinct_max=combinations(arguments))
     if not known.nullable and not _surely_kept(known):
         known = replace(known, nullable=True)
     values = _values(entry, arguments)

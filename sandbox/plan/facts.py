@@ -20,6 +20,7 @@ Value: TypeAlias = int | float | str | bool | None
 
 _LARGEST = 10**300
 _FINEST = 2**2048
+_COUNTED = 2**40
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class Facts:
     """What holds for each value that is not NULL: it lies in `range` (numbers, days, microseconds; None where nothing is
     known), is one of `values`, and has at most `max_length` characters. Without `values` (an empty set) it always is NULL.
     Ranges of reals hold up to the rounding of doubles. `granularity` is the step of real values: the one to which they are
-    rounded before they are summed. `nullable` says that NULL may occur."""
+    rounded before they are summed. `nullable` says that NULL may occur. `distinct_max` bounds the number of different values
+    beside NULL, None where nothing is known: see `distinct`."""
 
     type: Type
     range: Range | None = None
@@ -51,6 +53,12 @@ class Facts:
     max_length: int | None = None
     granularity: Fraction | None = None
     nullable: bool = True
+    distinct_max: int | None = None
+
+    @property
+    def distinct(self) -> int | None:
+        """At most so many different values beside NULL, None where it cannot be told."""
+        return self.distinct_max if self.values is None else len(self.values)
 
 
 def column_facts(column: Column) -> Facts:
@@ -61,7 +69,9 @@ def column_facts(column: Column) -> Facts:
     length = column.max_length
     if column.type is Type.STRING and values is not None:
         length = max((len(str(value)) for value in values), default=0)
-    return Facts(column.type, column_range(column), values, length, column.granularity)
+    return Facts(
+        column.type, column_range(column), values, length, column.granularity, distinct_max=column.distinct_max
+    )
 
 
 def _key_value(key: KeyValue, kind: Type) -> int | str | bool:
@@ -110,7 +120,23 @@ def hull(several: Sequence[Facts]) -> Facts:
         max(lengths) if len(lengths) == len(known) else None,
         finest(facts.granularity for facts in known),
         nullable=nullable,
+        distinct_max=_total([facts.distinct for facts in known]),
     )
+
+
+def combinations(several: Iterable[Facts]) -> int | None:
+    """How many different results there are at most of something that is made of these values and NULLs alone."""
+    found = 1
+    for facts in several:
+        if facts.distinct is None or found > _COUNTED:
+            return None
+        found *= facts.distinct + facts.nullable
+    return found
+
+
+def _total(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def finest(steps: Iterable[Fraction | None]) -> Fraction | None:

@@ -50,13 +50,19 @@ def bind_key(node: exp.Expr, scope: Columns) -> GroupKey:
     if kind in (Type.FLOAT, Type.TIMESTAMP):
         raise _continuous(node, operand, facts, scope)
     if kind is not Type.STRING:
-        return GroupKey(operand, kind, None)
+        return GroupKey(operand, kind, None, distinct_max=_distinct(facts))
     if facts.max_length is None or facts.max_length > TEXT_MAX:
         inner = text_of(node, scope)
         detail = f"A private text key has at most {TEXT_MAX} characters: cut it with left."
         shorter = scope.text.replaced(scope.text.extent(node), f"left({inner}, {TEXT_MAX})")
         raise scope.refuse(RangeTooWide, detail, node, shorter)
-    return GroupKey(operand, kind, None, max(1, facts.max_length))  # 0 where every value is empty or NULL
+    return GroupKey(
+        operand, kind, None, max(1, facts.max_length), _distinct(facts)
+    )  # 0 where every value is empty or NULL
+
+
+def _distinct(facts: Facts) -> int | None:
+    return None if facts.distinct is None else max(1, facts.distinct)
 
 
 def _declared(expression: Expression, scope: Columns) -> bool:

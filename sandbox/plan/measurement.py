@@ -22,12 +22,19 @@ class GroupKey:
     `values` are public: each makes a group, and rows with any other value or NULL belong to none. They are in canonical
     order, dates and timestamps as ISO 8601 text. None: the values are private, and a group shows only if it is selected;
     a text is then at most `max_length` characters (a longer one is NULL), 0 for other types. Rows with NULL are in no group.
+    `distinct_max` says how many private values there are at most, None where only the number of rows bounds them.
     """
 
     operand: Expression
     type: Type
     values: tuple[KeyValue, ...] | None
     max_length: int = 0
+    distinct_max: int | None = None
+
+    @property
+    def size(self) -> int | None:
+        """How many groups the key makes at most, None where that is not known."""
+        return self.distinct_max if self.values is None else len(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +78,12 @@ class Measurement:
 
     @property
     def groups(self) -> int:
-        """How many groups the public keys make, 1 without keys; of selected groups, the most that can show."""
-        if self.selected:
-            return self.rows_max
-        return prod(len(key.values) for key in self.keys if key.values is not None)
+        """How many groups the public keys make, 1 without keys; of selected groups, the most that there can be."""
+        sizes = [key.size for key in self.keys]
+        known = prod(size for size in sizes if size is not None)
+        if not self.selected:
+            return known
+        return self.rows_max if None in sizes else min(self.rows_max, known)
 
     @property
     def lines_max(self) -> int:

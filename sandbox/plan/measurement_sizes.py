@@ -1,7 +1,8 @@
 """What measuring keeps for counted rows beside what it reads: bytes at most, from the plan and its declared sizes alone.
 
 Declared groups cost what they cost whatever the rows are. These grow with the rows: private groups, leaves of trees that
-have rows, and distinct values. There is at most one of each for a counted row, and no more leaves than groups have.
+have rows, and distinct values. There is at most one of each for a counted row, no more leaves than groups have, and no
+more private groups than the declared numbers of different values make.
 """
 
 from sandbox.plan.measurement import Measurement
@@ -35,7 +36,7 @@ _UTF8_BYTES = 4
 def counted_bytes(measurement: Measurement) -> int:
     """Bytes that one worker holds at most for the counted rows of a measurement; those of a plan's measurements add up."""
     rows = measurement.rows_max
-    total = rows * _group_bytes(measurement) if measurement.selected else 0
+    total = measurement.groups * _group_bytes(measurement) if measurement.selected else 0
     for primitive in measurement.primitives:
         if isinstance(primitive, CountDistinct):
             total += rows * SET_BYTES

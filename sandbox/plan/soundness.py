@@ -102,6 +102,9 @@ def _check_keys(keys: tuple[GroupKey, ...]) -> None:
     require(len({key.operand for key in keys}) == len(keys), "each key once")
     for key in keys:
         require(key.type is type_of(key.operand), "the type of a key")
+        require(
+            key.distinct_max is None or (key.values is None and key.distinct_max >= 1), "the number of a key's values"
+        )
         require(0 <= key.max_length <= KEY_LENGTH_MAX, "the length of a key")
         require(key.values is not None or (key.type is Type.STRING) == (key.max_length > 0), "the length of a key")
         if key.values is None:

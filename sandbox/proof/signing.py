@@ -142,20 +142,19 @@ class SigningKey:
 
     name: str
     seed: bytes = field(repr=False)
+    _private: Ed25519PrivateKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_name(self.name)
         if len(self.seed) != KEY_BYTES:
             raise ValueError("an Ed25519 seed has 32 bytes")
+        object.__setattr__(self, "_private", Ed25519PrivateKey.from_private_bytes(self.seed))
 
     def sign(self, message: bytes) -> bytes:
         """The 64-byte signature of `message`."""
-        return self._private().sign(message)
+        return self._private.sign(message)
 
     @property
     def verifier(self) -> VerifyingKey:
         """The public half."""
-        return VerifyingKey(self.name, self._private().public_key().public_bytes_raw())
-
-    def _private(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self.seed)
+        return VerifyingKey(self.name, self._private.public_key().public_bytes_raw())

@@ -29,7 +29,7 @@ from sandbox.privacy.mechanism import measurement_spec
 from sandbox.review.profile import Profile
 from sandbox.review.rules import Asked, Ruling, before
 from sandbox.service import ruling
-from sandbox.service.access import datasets_of, own_standings, require, require_free, require_grants
+from sandbox.service.access import datasets_of, own_standings, require_free, require_grants
 from sandbox.service.audit import PURPOSE_LIMIT, is_label
 from sandbox.service.enclave import Enclave
 from sandbox.service.memory_bound import check_memory
@@ -83,6 +83,7 @@ class Question:
     space: UnitSpace
     version: Version
     also: tuple[SourceVersion, ...]
+    merged: bool
     choices: tuple[tuple[Grant, ...], ...]
     policies: tuple[str, ...]
     spec: MeasurementSpec
@@ -108,7 +109,7 @@ class Question:
 
     def slot_ms(self, tick_ms: int, turns: int) -> int:
         """When the answer comes, in milliseconds after acceptance."""
-        return slot_ms(self.plan, self.tables, tick_ms, turns, self.space.buckets)
+        return slot_ms(self.plan, self.tables, tick_ms, turns, self.space.buckets, merged=self.merged)
 
     def answer_key(self, grants: Sequence[Grant]) -> str:
         """Names the question: grants, plan, data version, asked-for loss. Asked again, it has the same answer."""
@@ -144,7 +145,7 @@ def is_unicode(text: str) -> bool:
 
 
 def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) -> Question:
-    """Compile, authorise and price.
+    """Compile, authorise and price what has passed `require` and `check_form`.
 
     The order matters: the text is compiled over the tables and columns that the actor's own grants name and no others, so
     unknown and not granted are one refusal; what the grants say of it comes next, then the data's state, the price, the
@@ -153,15 +154,13 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
     Raises:
         Refusal: any that the plan, the policies, the price or the review rules give.
     """
-    require(enclave, actor, action)
-    check_form(request)
     epsilon = parse_decimal(request.epsilon, "epsilon")
     standings = own_standings(enclave, actor)
     known = {dataset.name: dataset for dataset in datasets_of(enclave, actor, standings)}
     plan = compile_query(request.sql, known)
     primary = plan.datasets[0]
     grade = ruling.strictest(known[name] for name in plan.datasets)
-    if grade is Grade.CORE:
+    if grade is Grade.CORE or _reads_core(plan, known):
         raise CoreGrade
     covered = require_grants(
         enclave,
@@ -182,7 +181,8 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
     tables = _tables(plan, known)
     loss = request_loss(space, epsilon)
     spec = measurement_spec(plan, space.mode, loss.units, selection_delta(space))
-    check_memory(plan, tables, enclave.settings.worker_memory)
+    merged = any(item.segments > 1 for item in (version, *also))
+    check_memory(plan, tables, enclave.settings.worker_memory, merged=merged)
     choices = _best_first(enclave, space.name, covered.choices, spec.cost)
     profile = ruling.profile_for(grade)
     asked = ruling.asked(plan, grade, choices[0], epsilon, request.need)
@@ -193,6 +193,7 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
         space=space,
         version=version,
         also=tuple(SourceVersion(item.dataset, item.number, item.manifest) for item in also),
+        merged=merged,
         choices=choices,
         policies=covered.policies,
         spec=spec,
@@ -201,6 +202,17 @@ def ask(enclave: Enclave, actor: Person, action: Action, request: QueryRequest) 
         asked=asked,
         ruling=before(asked, profile),
     )
+
+
+def _reads_core(plan: Plan, known: Mapping[str, Dataset]) -> bool:
+    """Whether the plan reads a column whose own grade is core."""
+    for scan in plan.scans:
+        table = known[scan.dataset].table(scan.table)
+        for name, _ in scan.columns:
+            column = None if table is None else table.column(name)
+            if column is not None and column.grade is Grade.CORE:
+                return True
+    return False
 
 
 def _further(plan: Plan, primary: str) -> list[str]:

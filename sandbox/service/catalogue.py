@@ -114,6 +114,8 @@ def _column(column: Column) -> dict[str, Any]:
         "bounds": _bounds(column),
         "granularity": number_text(column.granularity) if column.granularity is not None else None,
         "max_length": column.max_length,
+        "distinct_max": column.distinct_max,
+        "grade": None if column.grade is None else column.grade.value,
     }
 
 

@@ -10,8 +10,9 @@ from sandbox.plan.lineage import Labels, Lineage, Made, Passed, lineage
 from sandbox.plan.picture import picture
 from sandbox.privacy.accuracy import expected_error
 from sandbox.review.rule_words import rule_words
+from sandbox.service.access import require
 from sandbox.service.amounts import MECHANISMS, cost_view, delta_left, more_like_this
-from sandbox.service.ask import QueryRequest, Question, also_fact, ask, is_own
+from sandbox.service.ask import QueryRequest, Question, also_fact, ask, check_form, is_own
 from sandbox.service.audit import entry, purpose_fact, text_tag
 from sandbox.service.enclave import Enclave
 from sandbox.service.ruling import LEVEL
@@ -36,6 +37,8 @@ def check(enclave: Enclave, actor: Person, request: QueryRequest, drawn: str = "
         AuditUnavailable: the check could not be logged; no quote is given.
     """
     try:
+        require(enclave, actor, Action.CHECK_QUERY)
+        check_form(request)
         question = ask(enclave, actor, Action.CHECK_QUERY, request)
         quote = _quote(enclave, actor, question, drawn)
     except Refusal as refusal:

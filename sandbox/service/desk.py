@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.review.rules import Ruling
+from sandbox.service.line import Line, Place
 from sandbox.service.views import LoadView
 
 _KEYS_REMEMBERED = 10_000
@@ -25,7 +26,7 @@ class Measured:
 
 @dataclass(slots=True)
 class Running:
-    """A reserved query until it is settled. Times are monotonic seconds.
+    """A reserved query until it is settled; then its place is given back. Times are monotonic seconds.
 
     The measuring thread delivers, the settling thread reads at the slots of the release clock: nobody else looks.
     """
@@ -35,6 +36,7 @@ class Running:
     answer_key: str
     accepted: float
     slot_ms: int
+    place: Place | None = None
     settled: threading.Event = field(default_factory=threading.Event)
     _delivered: bool = False
     _measured: Measured | None = None
@@ -53,10 +55,11 @@ class Running:
 
 
 class Desk:
-    """Running queries, loads and recent keys. `lock` makes look-then-reserve one step."""
+    """Running queries and the line before them, loads and recent keys. `lock` makes look-then-reserve one step."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.line = Line()
         self._running: dict[str, Running] = {}
         self._loads: dict[str, tuple[str, str, LoadView]] = {}
         self._keys: OrderedDict[tuple[str, str], tuple[str, str]] = OrderedDict()
@@ -72,6 +75,8 @@ class Desk:
         with self.lock:
             self._running.pop(running.query, None)
         running.settled.set()
+        if running.place is not None:
+            running.place.leave()
 
     def running(self, query: str) -> Running | None:
         with self.lock:
@@ -81,11 +86,6 @@ class Desk:
         """The running query that asks this very question, if there is one."""
         with self.lock:
             return next((item for item in self._running.values() if item.answer_key == answer_key), None)
-
-    def load_of(self, person: str) -> tuple[int, int]:
-        """How many queries are running in all, and of this person."""
-        with self.lock:
-            return len(self._running), sum(item.person == person for item in self._running.values())
 
     def remember(self, person: str, key: str, body: str, query: str) -> None:
         """The idempotency key of a submission that met a running query, and that query."""

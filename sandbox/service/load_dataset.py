@@ -13,10 +13,19 @@ from sandbox.service.access import require, stewarded
 from sandbox.service.audit import entry
 from sandbox.service.enclave import Enclave
 from sandbox.service.views import LoadView
+from sandbox.terms.configured_source import split_name
 from sandbox.terms.dataset import Version
-from sandbox.terms.order import LoadOrder
+from sandbox.terms.order import LoadMode, LoadOrder, SourceVersion
 from sandbox.terms.people import Person
-from sandbox.terms.refusal import EnclaveBusy, Fault, FileNotUsable, MalformedRequest, NotFound, SandboxError
+from sandbox.terms.refusal import (
+    DatasetNotLoaded,
+    EnclaveBusy,
+    Fault,
+    FileNotUsable,
+    MalformedRequest,
+    NotFound,
+    SandboxError,
+)
 
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 """A file of the inbox by its bare name: no folder, no hidden file, no way out."""
@@ -27,21 +36,28 @@ class _Load:
     actor: Person
     order: LoadOrder
     view: LoadView
+    segments: int
 
 
-def begin(enclave: Enclave, actor: Person, dataset: str, files: dict[str, str]) -> LoadView:
-    """Start loading `files` (table to bare file name in the inbox) as the dataset's next version.
+def begin(
+    enclave: Enclave, actor: Person, dataset: str, files: dict[str, str], mode: LoadMode = LoadMode.WHOLE
+) -> LoadView:
+    """Start loading `files` (table to bare file name in the inbox) as the dataset's next version, which grows out of the
+    current one where the mode is another than WHOLE.
 
     Raises:
-        RoleNotPermitted, NotFound, MalformedRequest, EnclaveBusy (another load of it runs, or too many others), EnclaveNotReady.
+        RoleNotPermitted, NotFound, MalformedRequest, DatasetNotLoaded (nothing to add to), EnclaveBusy (another load of it runs, or too many others), EnclaveNotReady.
     """
     described, text = stewarded(enclave, actor, Action.LOAD_DATASET, dataset)
     tables = {table.name for table in described.tables}
-    if set(files) != tables:
+    if not files or not set(files) <= tables or (mode is LoadMode.WHOLE and set(files) != tables):
         names = ", ".join(sorted(tables))
         raise MalformedRequest(f"Name one file for each table of the description: {names}.", tables=sorted(tables))
-    if not all(_BARE.fullmatch(name) for name in files.values()):
-        raise MalformedRequest("A file is named by its bare name in the inbox.", field="files")
+    if not all(_BARE.fullmatch(name) or split_name(name) for name in files.values()):
+        raise MalformedRequest(
+            "A file is named by its bare name in the inbox, or by a configured source and what lies in it: SOURCE:OBJECT.",
+            field="files",
+        )
     space = enclave.ledger.space(described.unit_space)
     if space is None and not described.public:
         raise Fault
@@ -49,6 +65,8 @@ def begin(enclave: Enclave, actor: Person, dataset: str, files: dict[str, str]) 
     view_ = LoadView(f"load_{ULID.from_datetime(enclave.clock.now())}", "running")
     with enclave.desk.lock:
         current = enclave.ledger.version(dataset)
+        if current is None and mode is not LoadMode.WHOLE:
+            raise DatasetNotLoaded(f"The dataset {dataset} has no data yet to add to.", dataset=dataset)
         if enclave.desk.loads_running() >= enclave.settings.max_loads:
             raise EnclaveBusy("As many loads are running as the enclave takes at a time.")
         if not enclave.desk.begin_load(actor.name, dataset, view_):
@@ -61,8 +79,10 @@ def begin(enclave: Enclave, actor: Person, dataset: str, files: dict[str, str]) 
         description=text,
         space_buckets=space.buckets if space is not None else 1,
         files=dict(files),
+        mode=mode,
+        base=_base(current) if mode is not LoadMode.WHOLE else None,
     )
-    load = _Load(actor, order, view_)
+    load = _Load(actor, order, view_, 1 + (current.segments if current is not None and order.base is not None else 0))
     try:
         enclave.runner.submit(lambda: _run(enclave, load))
     except RuntimeError:
@@ -80,6 +100,10 @@ def view(enclave: Enclave, actor: Person, load: str) -> LoadView:
     return found
 
 
+def _base(current: Version | None) -> SourceVersion | None:
+    return None if current is None else SourceVersion(current.dataset, current.number, current.manifest)
+
+
 def _run(enclave: Enclave, load: _Load) -> None:
     """The job: order, then exactly one entry, then the state that the steward sees."""
     latest = load.view
@@ -92,7 +116,7 @@ def _run(enclave: Enclave, load: _Load) -> None:
     ended = replace(latest, state="failed", problem=Fault().problem())
     try:
         try:
-            version = _checked(load.order, enclave.compute.load(load.order, progress))
+            version = replace(_checked(load.order, enclave.compute.load(load.order, progress)), segments=load.segments)
         except Exception as error:  # noqa: BLE001 - whatever it is, the steward sees a fault, and the log has its entry
             shown = error if isinstance(error, FileNotUsable) else Fault()
             state = "refused" if shown is error else "failed"

@@ -41,6 +41,13 @@ ones, those in use. One text is worked on at a time. Measured: 4.2."""
 TEXT_BYTES_MAX = 2**31 - 1
 """Text of one column in one row group: offsets into it have 32 bits."""
 
+MERGE_FACTOR = 2
+"""Where loads are put together, what is read is held twice: as it lies in each, and in the order of the whole."""
+
+MERGE_BYTES = 128 * 2**20
+"""Beside it the smaller row groups of up to 16 loads, and which of their units are the same: 50 bytes for each of the
+131,072 units of a row group and each load."""
+
 GROUP_VECTOR_BYTES = 64
 """One group of one primitive: its sum in the worker, packed and sealed. Eight bytes, a few times."""
 
@@ -50,9 +57,10 @@ ANSWER_BYTES_MAX = 48 * 2**20
 _UTF8_BYTES = 4
 
 
-def check_memory(plan: Plan, tables: Tables, limit: int) -> None:
-    """Raises MemoryBound where a worker may need more than `limit` bytes for the plan. `tables` are those that it scans."""
-    needed = worker_bytes(plan, tables)
+def check_memory(plan: Plan, tables: Tables, limit: int, *, merged: bool = False) -> None:
+    """Raises MemoryBound where a worker may need more than `limit` bytes for the plan. `tables` are those that it scans;
+    `merged` says that rows of one come from several loads."""
+    needed = worker_bytes(plan, tables, merged=merged)
     texts = [size for measurement in plan.measurements for size in _text_bytes(measurement, tables, ROW_GROUP)]
     if needed > limit or any(size > TEXT_BYTES_MAX for size in texts):
         raise MemoryBound(f"It could need {_gib(needed)} GiB; a worker has {_gib(limit)} GiB.")
@@ -60,10 +68,11 @@ def check_memory(plan: Plan, tables: Tables, limit: int) -> None:
         raise MemoryBound(f"Its answer of {len(plan.columns)} columns is too large to send.")
 
 
-def worker_bytes(plan: Plan, tables: Tables) -> int:
+def worker_bytes(plan: Plan, tables: Tables, *, merged: bool = False) -> int:
     """Bytes that one worker needs at most, from the plan and the tables' declared sizes alone: measurements are read one
     after the other, and what is counted for each is kept to the end."""
     read = max(_read_bytes(measurement, tables) for measurement in plan.measurements)
+    read = MERGE_FACTOR * read + MERGE_BYTES if merged else read
     return BASE_BYTES + read + sum(_kept_bytes(measurement) for measurement in plan.measurements)
 
 

@@ -49,11 +49,17 @@ def listed(enclave: Enclave, actor: Person) -> list[QueryView]:
 def wait(enclave: Enclave, actor: Person, query: str, seconds: float) -> QueryView:
     """The query as soon as it is settled, or as it is after `seconds`, at most 60."""
     require(enclave, actor, Action.VIEW_QUERY)
-    record = own_record(enclave, actor, query)
-    running = enclave.desk.running(record.id)
-    if running is not None:
-        running.settled.wait(min(max(seconds, 0.0), WAIT_LIMIT_SECONDS))
+    await_settled(enclave, own_record(enclave, actor, query), seconds)
     return view(enclave, actor, query)
+
+
+def await_settled(enclave: Enclave, record: QueryRecord, seconds: float) -> bool:
+    """Wait until a running query is settled, at most `seconds` and at most 60; False where there was nothing to wait for."""
+    running = enclave.desk.running(record.id)
+    if running is None:
+        return False
+    running.settled.wait(min(max(seconds, 0.0), WAIT_LIMIT_SECONDS))
+    return True
 
 
 def own_record(enclave: Enclave, actor: Person, query: str) -> QueryRecord:

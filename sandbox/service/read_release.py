@@ -11,7 +11,7 @@ from sandbox.service.access import require
 from sandbox.service.audit import stated
 from sandbox.service.enclave import Enclave
 from sandbox.service.ports import QueryRecord, ReleaseRecord, ReviewRecord
-from sandbox.service.read_query import Stand, cost_of, own_record, seen, stand_of
+from sandbox.service.read_query import Stand, await_settled, cost_of, own_record, seen, stand_of
 from sandbox.service.views import ReleaseView, entry_receipt_json
 from sandbox.terms.people import Person
 from sandbox.terms.refusal import (
@@ -27,8 +27,9 @@ from sandbox.terms.refusal import (
 )
 
 
-def release(enclave: Enclave, actor: Person, query: str) -> ReleaseView:
-    """The sealed release of one of the actor's own queries.
+def release(enclave: Enclave, actor: Person, query: str, seconds: float = 0.0) -> ReleaseView:
+    """The sealed release of one of the actor's own queries; where that runs, as soon as it is settled, or what is to be
+    said of it after `seconds`, at most 60.
 
     Raises:
         NotFound: not there, or somebody else's.
@@ -42,6 +43,8 @@ def release(enclave: Enclave, actor: Person, query: str) -> ReleaseView:
     """
     require(enclave, actor, Action.READ_RELEASE)
     record = own_record(enclave, actor, query)
+    if seconds and await_settled(enclave, record, seconds):
+        record = own_record(enclave, actor, query)
     stand = stand_of(enclave, record)
     if stand.state != read_query.DONE:
         raise _not_out(enclave, record, stand)

@@ -23,6 +23,7 @@ from sandbox.plan.relations import (
     expressions_of,
     is_public,
     rows_max,
+    scans_of,
     sources_of,
     streamed,
 )
@@ -66,6 +67,9 @@ RELATION_ROW_NS = 600
 """One row through a node that sorts or looks up: per-unit aggregates, windows, joins. Measured: 80 to 250 ns. Keys and
 aggregates come on top: see `relation_costs`."""
 
+MERGE_ROW_NS = 3_000
+"""One row of a table whose rows come from several loads, put in its place. Measured: 300 to 1,100 ns."""
+
 DISTINCT_ROW_NS = 1_500
 """One counted row's distinct value or private key: coded, hashed, sealed, merged. Measured: 300 to 700 ns."""
 
@@ -76,15 +80,17 @@ DOUBLINGS = 3
 """How often a late engine moves an answer to the next slot before the loss is forfeited."""
 
 
-def slot_ms(plan: Plan, tables: Tables, tick_ms: int, turns: int, buckets: int = 1) -> int:
+def slot_ms(plan: Plan, tables: Tables, tick_ms: int, turns: int, buckets: int = 1, *, merged: bool = False) -> int:
     """Milliseconds from acceptance to the first slot, a multiple of the tick. `tables` are those that the plan scans.
 
     `turns` is how many queries one worker may have to serve at a time: each waits for the rows of all others. A public
-    table is read and worked on for each of the `buckets`.
+    table is read and worked on for each of the `buckets`. `merged` says that rows of a table come from several loads.
     """
     nanoseconds = BASE_MS * 10**6
     for measurement in plan.measurements:
         nanoseconds += turns * _rows_ns(measurement, tables, buckets) + _noise_ns(measurement)
+        if merged:
+            nanoseconds += turns * sum(scan.rows_max for scan in scans_of(measurement.relation)) * MERGE_ROW_NS
     for table in listed_tables(plan.answer):
         nanoseconds += _relation_ns(table.relation, tables, 1)
         nanoseconds += rows_max(table.relation) * len(table.columns) * LISTED_CELL_NS

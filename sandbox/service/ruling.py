@@ -37,8 +37,14 @@ _STRICTNESS = (Grade.GENERAL, Grade.IMPORTANT, Grade.CORE)
 
 
 def strictest(datasets: Iterable[Dataset]) -> Grade:
-    """The grade whose profile rules over an answer from all of these datasets."""
-    return max((dataset.grade for dataset in datasets), key=_STRICTNESS.index)
+    """The grade whose profile rules over an answer from all of these datasets: a column of its own grade makes its whole
+    dataset's answers important, whether or not it is read. Core columns are never read."""
+    found = [Grade.GENERAL]
+    for dataset in datasets:
+        found.append(dataset.grade)
+        if any(column.grade is not None for table in dataset.tables for column in table.columns):
+            found.append(Grade.IMPORTANT)
+    return max(found, key=_STRICTNESS.index)
 
 
 def profile_for(grade: Grade) -> Profile:

@@ -22,6 +22,7 @@ from sandbox.service.ask import QueryRequest, Question, ask, check_form, is_own
 from sandbox.service.audit import entry, purpose_fact, text_tag
 from sandbox.service.desk import Running
 from sandbox.service.enclave import Enclave
+from sandbox.service.line import Place, Ticket
 from sandbox.service.ports import EngineStatus, QueryRecord, Reservation
 from sandbox.service.read_query import seen
 from sandbox.service.release_clock import deadline_ms
@@ -34,7 +35,6 @@ from sandbox.terms.people import Grant, Person, UnderGrant
 from sandbox.terms.refusal import (
     AuditUnavailable,
     BudgetInsufficient,
-    EnclaveBusy,
     Fault,
     IdempotencyKeyReused,
     MalformedRequest,
@@ -47,10 +47,13 @@ __all__ = ["QueryRequest", "submit"]
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-def submit(enclave: Enclave, actor: Person, request: QueryRequest, idempotency_key: str) -> QueryView:
+def submit(
+    enclave: Enclave, actor: Person, request: QueryRequest, idempotency_key: str, ticket: Ticket | None = None
+) -> QueryView:
     """Reserve and start a query, or say why not. It is signed by a registered key of the actor.
 
-    The same key with the same body gives the first query again and spends nothing.
+    The same key with the same body gives the first query again and spends nothing. Where all places are taken it waits in
+    the line; whoever gives up the `ticket` meanwhile has spent nothing, and nothing is run.
 
     Raises:
         Refusal: nothing was spent, and a query.refused entry says so.
@@ -58,7 +61,7 @@ def submit(enclave: Enclave, actor: Person, request: QueryRequest, idempotency_k
         AuditUnavailable: nothing was spent; the ledger cannot be written.
     """
     try:
-        return _submit(enclave, actor, request, idempotency_key)
+        return _submit(enclave, actor, request, idempotency_key, ticket or Ticket())
     except AuditUnavailable:
         raise
     except Refusal as refusal:
@@ -71,7 +74,7 @@ def submit(enclave: Enclave, actor: Person, request: QueryRequest, idempotency_k
         raise
 
 
-def _submit(enclave: Enclave, actor: Person, request: QueryRequest, key: str) -> QueryView:
+def _submit(enclave: Enclave, actor: Person, request: QueryRequest, key: str, ticket: Ticket) -> QueryView:
     require(enclave, actor, Action.SUBMIT_QUERY)
     if not _KEY.fullmatch(key):
         raise MalformedRequest("Idempotency-Key takes 1 to 128 visible ASCII characters.", field="Idempotency-Key")
@@ -86,15 +89,21 @@ def _submit(enclave: Enclave, actor: Person, request: QueryRequest, key: str) ->
         answered = _answered(enclave, actor, request, key, question)
     if answered is not None:
         return answered
-    # Only now is the engine needed. It is asked outside the lock, because a dead one answers slowly.
-    engine = enclave.compute.status()
-    with enclave.desk.lock:
-        # Somebody may have been faster: look again, then reserve, as one step.
-        answered = _known(enclave, actor, request, key) or _answered(enclave, actor, request, key, question)
-        if answered is not None:
-            return answered
-        _check_room(enclave, actor)
-        record, task = _reserve(enclave, actor, request, key, question, engine)
+    ticket.person, ticket.organisation = actor.name, actor.organisation
+    place = enclave.desk.line.enter(ticket, enclave.settings.limits, enclave.settings.line_seconds)
+    try:
+        # Only now is the engine needed. It is asked outside the lock, because a dead one answers slowly.
+        engine = enclave.compute.status()
+        with enclave.desk.lock:
+            # Somebody may have been faster: look again, then reserve, as one step.
+            answered = _known(enclave, actor, request, key) or _answered(enclave, actor, request, key, question)
+            if answered is not None:
+                place.leave()
+                return answered
+            record, task = _reserve(enclave, actor, request, key, question, engine, place)
+    except BaseException:
+        place.leave()
+        raise
     if task is not None:
         dispatch(enclave, task)
     return seen(enclave, record)
@@ -155,23 +164,21 @@ def _answered(enclave: Enclave, actor: Person, request: QueryRequest, key: str, 
     return None
 
 
-def _check_room(enclave: Enclave, actor: Person) -> None:
-    total, own = enclave.desk.load_of(actor.name)
-    if own >= enclave.settings.max_running_per_person:
-        raise EnclaveBusy("You have as many queries running as one person may.", running=own)
-    if total >= enclave.settings.max_running:
-        raise EnclaveBusy
-
-
 def _reserve(
-    enclave: Enclave, actor: Person, request: QueryRequest, key: str, question: Question, engine: EngineStatus
+    enclave: Enclave,
+    actor: Person,
+    request: QueryRequest,
+    key: str,
+    question: Question,
+    engine: EngineStatus,
+    place: Place,
 ) -> tuple[QueryRecord, Task | None]:
     """The one transaction that spends, and what is to be done then; no task where the key was known to the ledger."""
     monotonic, now = enclave.clock.monotonic(), enclave.clock.now()
     reservation = _reservation(enclave, actor, request, key, question, question.grants, now, engine)
     facts = _facts(enclave, request, question)
     first = _slot_ms(enclave, question)
-    running = Running(reservation.query, actor.name, reservation.answer_key, monotonic, first)
+    running = Running(reservation.query, actor.name, reservation.answer_key, monotonic, first, place)
     enclave.desk.open(running)  # before the ledger has it, so that nobody ever sees it reserved and not running
     try:
         record, _ = enclave.ledger.reserve(reservation, entry(enclave, actor, "query.reserved", facts, now))

@@ -12,6 +12,9 @@ Json: TypeAlias = dict[str, Any] | list[Any] | str | int | bool | None
 
 INTEGER_LIMIT = 2**53
 
+_PLAIN = frozenset({str, int, bool, dict, list, type(None)})
+"""Types that are checked without asking of what they are subclasses."""
+
 
 def canonical_bytes(value: Json) -> bytes:
     """UTF-8 canonical JSON of `value`.
@@ -31,21 +34,21 @@ def digest(value: Json) -> str:
     return hashlib.sha256(canonical_bytes(value)).hexdigest()
 
 
-def _check(value: object) -> None:
-    if value is None or isinstance(value, bool | str):
-        return
-    if isinstance(value, int):
-        if abs(value) > INTEGER_LIMIT:
-            raise ValueError("integers beyond 2^53 travel as strings")
-        return
-    if isinstance(value, dict):
+def _check(value: Any) -> None:
+    # Exact types come first: answers hold texts and integers by the million.
+    kind = type(value)
+    if kind is dict or (kind not in _PLAIN and isinstance(value, dict)):
         for key, item in value.items():
             if not isinstance(key, str) or not key.isascii():
                 raise TypeError("object keys are ASCII strings")
-            _check(item)
-        return
-    if isinstance(value, list):
+            if type(item) is not str:
+                _check(item)
+    elif kind is list or (kind not in _PLAIN and isinstance(value, list)):
         for item in value:
-            _check(item)
-        return
-    raise TypeError(f"{type(value).__name__} has no canonical form")
+            if type(item) is not str:
+                _check(item)
+    elif kind is int or (kind not in _PLAIN and isinstance(value, int)):
+        if not -INTEGER_LIMIT <= value <= INTEGER_LIMIT:
+            raise ValueError("integers beyond 2^53 travel as strings")
+    elif kind not in _PLAIN and not isinstance(value, str):
+        raise TypeError(f"{kind.__name__} has no canonical form")

@@ -4,7 +4,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from sandbox.terms.dataset import Column, ColumnRole, KeyValue, Type
+from sandbox.terms.dataset import Column, ColumnRole, Grade, KeyValue, Type
 from sandbox.terms.granularity import default_granularity
 from sandbox.terms.moments import days, microseconds
 from sandbox.terms.plain_text import first_unsafe
@@ -14,7 +14,8 @@ INTEGER_MAX = 2**62
 KEYS_MAX = 10_000
 LENGTH_MAX = 10_000
 LENGTH_DEFAULT = 200
-COLUMN_KEYS = ("type", "role", "keys", "bounds", "granularity", "max_length")
+DISTINCT_MAX = 10_000_000
+COLUMN_KEYS = ("type", "role", "keys", "bounds", "granularity", "max_length", "distinct_max", "grade")
 
 _KEYED = (Type.INT, Type.STRING, Type.DATE)
 _BOUNDS_ALLOWED = {
@@ -42,11 +43,13 @@ def read_column(section: Section, name: str) -> Column:
     if kind is Type.BOOL and role is ColumnRole.VALUE:
         keys = (False, True)
     length = _length(section, keys) if kind is Type.STRING else None
+    distinct = section.integer("distinct_max", 1, DISTINCT_MAX) if section.has("distinct_max") else None
     if low is not None and high is not None and kind is Type.INT:
         for number, key in enumerate(section.value.get("keys", [])):
             if not low <= key <= high:
                 section.refuse("This key lies outside the bounds.", "keys within the bounds", "keys", number)
-    return Column(name, kind, role, low, high, _granularity(section, kind, low, high), keys, length)
+    grade = Grade(section.choice("grade", [grade.value for grade in Grade])) if section.has("grade") else None
+    return Column(name, kind, role, low, high, _granularity(section, kind, low, high), keys, length, distinct, grade)
 
 
 def _refuse_unfit(section: Section, kind: Type, role: ColumnRole) -> None:
@@ -57,8 +60,10 @@ def _refuse_unfit(section: Section, kind: Type, role: ColumnRole) -> None:
     if role is ColumnRole.UNIT and kind not in (Type.INT, Type.STRING):
         section.refuse("A unit column cannot be of this type.", "int, string", "type")
     if role is ColumnRole.VALUE:
+        fitting.add("grade")
         fitting |= {"bounds"} if kind in _BOUNDS_ALLOWED else set()
         fitting |= {"keys"} if kind in _KEYED else set()
+        fitting |= {"distinct_max"} if kind in _KEYED and not section.has("keys") else set()
         fitting |= {"granularity"} if kind is Type.FLOAT else set()
     for given in section.value:
         if given not in fitting:

@@ -39,6 +39,11 @@ class Grade(StrEnum):
     IMPORTANT = "important"
     CORE = "core"
 
+    def stricter_than(self, other: "Grade") -> bool:
+        """Whether data of this grade is guarded more closely."""
+        order = list(Grade)
+        return order.index(self) > order.index(other)
+
 
 KeyValue: TypeAlias = str | int | bool
 """One declared key: text, an integer, or a truth value. Dates among keys are ISO 8601 text."""
@@ -51,7 +56,9 @@ class Column:
     `low` and `high` are the declared bounds in the type's own unit (days for dates, microseconds for timestamps);
     values beyond them count as the bound. `granularity` is the step to which values are rounded before they are summed
     (1 for ints). `keys` are the public group keys in canonical order; None where the column has none; any other value
-    is NULL. `max_length` bounds strings in characters; a longer one is NULL.
+    is NULL. `max_length` bounds strings in characters; a longer one is NULL. `distinct_max` bounds the number of different
+    values, which the steward declares of a column without keys: a version with more of them is not stored. `grade` is the
+    column's own where it is stricter than the dataset's: it is then stored under keys of its own.
     """
 
     name: str
@@ -62,6 +69,8 @@ class Column:
     granularity: Fraction | None = None
     keys: tuple[KeyValue, ...] | None = None
     max_length: int | None = None
+    distinct_max: int | None = None
+    grade: Grade | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +158,13 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One immutable load of a dataset, known by the digest of its signed manifest."""
+    """One immutable load of a dataset, known by the digest of its signed manifest. `segments` is how many loads its rows come
+    from at most: more than one, and a scan puts them together."""
 
     dataset: str
     number: int
     manifest: str
+    segments: int = 1
 
 
 @dataclass(frozen=True, slots=True)

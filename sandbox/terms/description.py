@@ -47,16 +47,31 @@ def parse_description(text: str, file: str = "description.toml") -> Dataset:
     if public:
         return _public(root, head)
     unit_space = head.name("unit_space", _NAME, _NAME_ALLOWED)
-    return Dataset(
-        name=head.name("name", _NAME, _NAME_ALLOWED),
-        title=head.text("title"),
-        steward=head.text("steward", 63),
-        unit_space=unit_space,
-        grade=Grade(head.choice("grade", [grade.value for grade in Grade])),
-        epsilon=_epsilon(head.section("budget", ("epsilon",), 'a table { epsilon = "20" }')),
-        tables=_tables(root),
-        space=_space(root, unit_space),
+    return _graded(
+        root,
+        Dataset(
+            name=head.name("name", _NAME, _NAME_ALLOWED),
+            title=head.text("title"),
+            steward=head.text("steward", 63),
+            unit_space=unit_space,
+            grade=Grade(head.choice("grade", [grade.value for grade in Grade])),
+            epsilon=_epsilon(head.section("budget", ("epsilon",), 'a table { epsilon = "20" }')),
+            tables=_tables(root),
+            space=_space(root, unit_space),
+        ),
     )
+
+
+def _graded(root: Section, dataset: Dataset) -> Dataset:
+    """The dataset, none of whose columns says a grade that is not stricter than its own."""
+    stricter = [grade.value for grade in Grade if grade.stricter_than(dataset.grade)]
+    allowed = ", ".join(stricter) if stricter and not dataset.public else "no grade of a column's own here"
+    for table in dataset.tables:
+        for column in table.columns:
+            if column.grade is not None and (dataset.public or column.grade.value not in stricter):
+                place = ("tables", table.name, "columns", column.name, "grade")
+                root.source.refuse(place, "A column's grade is stricter than its dataset's.", allowed)
+    return dataset
 
 
 def _public(root: Section, head: Section) -> Dataset:
@@ -68,14 +83,17 @@ def _public(root: Section, head: Section) -> Dataset:
         head.refuse("Public data is of the general grade.", "general", "grade")
     if root.has("unit_spaces"):
         root.refuse("A public dataset has none.", "leave it out, or leave out public", "unit_spaces")
-    return Dataset(
-        name=head.name("name", _NAME, _NAME_ALLOWED),
-        title=head.text("title"),
-        steward=head.text("steward", 63),
-        unit_space="",
-        grade=Grade.GENERAL,
-        epsilon=Fraction(0),
-        tables=_tables(root, public=True),
+    return _graded(
+        root,
+        Dataset(
+            name=head.name("name", _NAME, _NAME_ALLOWED),
+            title=head.text("title"),
+            steward=head.text("steward", 63),
+            unit_space="",
+            grade=Grade.GENERAL,
+            epsilon=Fraction(0),
+            tables=_tables(root, public=True),
+        ),
     )
 
 

@@ -5,12 +5,15 @@ within a boot an engine executes each id once. `to_json` is the canonical form t
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sandbox.terms.loss import Loss, Mode
 
 MEASURE = "sandbox/order/measure/v2"
-LOAD = "sandbox/order/load/v1"
+LOAD = "sandbox/order/load/v2"
+KEEP = "sandbox/order/keep/v1"
+LEAVE_OUT = "sandbox/order/leave-out/v1"
 SIGNING_CONTEXT = b"sandbox/order/v1\n"
 """Prefix of the bytes that the order key signs."""
 
@@ -90,10 +93,20 @@ class MeasureOrder:
         )
 
 
+class LoadMode(StrEnum):
+    """What a new version is. WHOLE: the files' rows alone. APPEND: those and the rows of the version before. REPLACE_UNITS:
+    as APPEND, but in each table that has a file, a unit with rows in that file has these rows alone."""
+
+    WHOLE = "whole"
+    APPEND = "append"
+    REPLACE_UNITS = "replace-units"
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOrder:
     """Load files of the inbox as one new version. `description` is the dataset's TOML text; `files` maps each of its
-    tables to a bare file name in the inbox."""
+    tables (some of them, where `mode` is not WHOLE) to a bare file name in the inbox. `base` is the version before,
+    None where the mode is WHOLE."""
 
     id: str
     boot: str
@@ -102,6 +115,8 @@ class LoadOrder:
     description: str
     space_buckets: int
     files: dict[str, str]
+    mode: LoadMode = LoadMode.WHOLE
+    base: SourceVersion | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The canonical form."""
@@ -114,6 +129,8 @@ class LoadOrder:
             "description": self.description,
             "space_buckets": self.space_buckets,
             "files": self.files,
+            "mode": self.mode.value,
+            "base": None if self.base is None else self.base.to_json(),
         }
 
     @classmethod
@@ -133,4 +150,76 @@ class LoadOrder:
             str(value["description"]),
             int(value["space_buckets"]),
             {str(table): str(file) for table, file in dict(value["files"]).items()},
+            LoadMode(value["mode"]),
+            None if value["base"] is None else SourceVersion.from_json(dict(value["base"])),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class KeepOrder:
+    """Erase whatever is stored of a dataset and not part of the versions to `keep`, sorted by number: keys first."""
+
+    id: str
+    boot: str
+    dataset: str
+    keep: tuple[SourceVersion, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The canonical form."""
+        return {
+            "format": KEEP,
+            "id": self.id,
+            "boot": self.boot,
+            "dataset": self.dataset,
+            "keep": [version.to_json() for version in self.keep],
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "KeepOrder":
+        """The inverse of `to_json`.
+
+        Raises:
+            KeyError, ValueError, TypeError: not such a document.
+        """
+        if value["format"] != KEEP:
+            raise ValueError("unknown order format")
+        keep = tuple(SourceVersion.from_json(dict(version)) for version in value["keep"])
+        return cls(str(value["id"]), str(value["boot"]), str(value["dataset"]), keep)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LeaveOutOrder:
+    """Write the versions to `keep` anew, beside what is there, without the unit of this identifier. It erases nothing."""
+
+    id: str
+    boot: str
+    dataset: str
+    keep: tuple[SourceVersion, ...]
+    identifier: str
+
+    def __repr__(self) -> str:
+        return f"LeaveOutOrder({self.id!r})"
+
+    def to_json(self) -> dict[str, Any]:
+        """The canonical form. It names somebody: it is sent, and never kept."""
+        return {
+            "format": LEAVE_OUT,
+            "id": self.id,
+            "boot": self.boot,
+            "dataset": self.dataset,
+            "keep": [version.to_json() for version in self.keep],
+            "identifier": self.identifier,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "LeaveOutOrder":
+        """The inverse of `to_json`.
+
+        Raises:
+            KeyError, ValueError, TypeError: not such a document.
+        """
+        if value["format"] != LEAVE_OUT:
+            raise ValueError("unknown order format")
+        keep = tuple(SourceVersion.from_json(dict(version)) for version in value["keep"])
+        identifier = str(value["identifier"])
+        return cls(str(value["id"]), str(value["boot"]), str(value["dataset"]), keep, identifier)

@@ -426,8 +426,8 @@ class MemoryBound(NotAnswerable):
     code = "memory-bound"
     title = "At the declared sizes this query could need more memory than a worker has."
     title_zh = "按声明的规模，此查询所需内存可能超过工作进程的内存上限。"
-    advice = "Use fewer text columns and fewer groups, or ask the steward for a smaller rows_max or max_length."
-    advice_zh = "请减少文本列和分组，或请数据管理员减小 rows_max 或 max_length。"
+    advice = "Use fewer text columns and fewer groups, or ask the steward for a smaller rows_max, max_length or distinct_max."
+    advice_zh = "请减少文本列和分组，或请数据管理员减小 rows_max、max_length 或 distinct_max。"
 
 
 class PlanNotSupported(NotAnswerable):

@@ -137,7 +137,7 @@ def sources_of(rows: Sequence[Row]) -> HeldSources:
 
 def tallies(sql: str, rows: Sequence[Row]) -> list[Tally]:
     """What the engine counts of each measurement, before the noise."""
-    return scan(plan_of(sql), sources_of(rows), b"s" * 32)
+    return scan(plan_of(sql), [sources_of(rows)], b"s" * 32)
 
 
 def exact(sql: str, rows: Sequence[Row]) -> np.ndarray:

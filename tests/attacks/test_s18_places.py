@@ -144,7 +144,7 @@ def control_plane(home: Path, root: bytes, runtime: Path) -> Iterator[str]:
         "clock_on": True,
         "opened": "passphrase",
     }
-    told |= {"workers": 1, "host": "127.0.0.1", "port": 0, "allowed_hosts": []}
+    told |= {"workers": 1, "host": "127.0.0.1", "port": 0, "allowed_hosts": [], "shares": {}}
     with subprocess.Popen(
         [sys.executable, "-I", "-m", "sandbox.wiring"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

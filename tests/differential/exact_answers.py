@@ -36,7 +36,7 @@ def planned(sql: str, world: LanguageWorld) -> Plan:
 
 def exact_answer(plan: Plan, world: LanguageWorld) -> Answer:
     """The answer with noise of zero; every group with a unit shows."""
-    tallies = [scan(plan, sources, b"s" * 32) for sources in world.buckets]
+    tallies = [scan(plan, [sources], b"s" * 32) for sources in world.buckets]
     tables = []
     for place, measurement in enumerate(plan.measurements):
         merger = Merger(Shape.of(measurement))

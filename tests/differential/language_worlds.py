@@ -171,10 +171,7 @@ def raw_array(rows: list[dict[str, object]], column: Column) -> pa.Array:
 
 
 def _held(rows: list[dict[str, object]], column: Column) -> ColumnArray:
-    stored = conform([raw_array(rows, column)], column, [Place(column.name)])
-    if column.type is Type.STRING and column.keys is None:
-        return ColumnArray(stored.values, None, pa.array(stored.dictionary, pa.string()))
-    return stored
+    return conform(raw_array(rows, column), column, Place(column.name))
 
 
 def _bucket(rows: list[dict[str, object]], table: Table, tokens: list[int]) -> Bucket:

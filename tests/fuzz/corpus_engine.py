@@ -25,9 +25,10 @@ from workers.admission import Admission, OrderRefused
 from workers.claims import OrderInconsistent, check_claims
 from workers.finish import finish
 from workers.keyring import DataKeys
-from workers.manifest import Manifest, ManifestFile, ManifestTable, open_version, wrap, write_manifest
+from workers.manifest import Manifest, ManifestTable, open_version, wrap, write_manifest
 from workers.schema import TableLimits, schema_digest, stored_columns
 from workers.store_refused import StoreRefused
+from workers.stored_segment import ManifestFile, Segment
 
 _VISITS = CLINIC["clinic"].tables[0]
 TABLE = ManifestTable("visits", stored_columns(_VISITS), (), TableLimits.of(_VISITS))
@@ -63,11 +64,13 @@ def manifest_files() -> Corpus:
     home = Path(tempfile.mkdtemp(prefix="sandbox-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     keys = DataKeys(home, b"d" * 32)
-    signer, kek = keys.create_signer(), keys.create_kek("clinic")
-    document = _manifest(signer, kek).to_json()
+    signer = keys.create_signer()
+    keys.create_kek("clinic")
+    valid = _manifest(signer, *keys.create_segment_key("clinic", 1))
+    document = valid.to_json()
     folder = home / "clinic" / "1"
     folder.mkdir(parents=True)
-    write_manifest(_manifest(signer, kek), folder, keys)
+    write_manifest(valid, folder, keys)
 
     def make(chance: Random) -> bytes:
         changed = mutations.mutated_json(chance, document)
@@ -78,9 +81,15 @@ def manifest_files() -> Corpus:
         return mutations.mutated_bytes(chance, body) if chance.random() < 0.2 else body
 
     def read(body: bytes) -> None:
-        (folder / "manifest.json").write_bytes(body)
-        (folder / "manifest.sig").write_bytes(signer.sign(manifests.SIGNING_CONTEXT + body))
-        version = open_version(home, "clinic", 1, sha256(body).hexdigest(), keys)
+        digest = sha256(body).hexdigest()
+        document, signature = manifests.manifest_names(digest)
+        (folder / document).write_bytes(body)
+        (folder / signature).write_bytes(signer.sign(manifests.SIGNING_CONTEXT + body))
+        try:
+            version = open_version(home, "clinic", 1, digest, keys)
+        finally:
+            (folder / document).unlink()
+            (folder / signature).unlink()
         check_claims_of(version.manifest)
         for name in version.table_names:
             for bucket in range(min(version.buckets, 4)):
@@ -96,12 +105,12 @@ def check_claims_of(manifest: Manifest) -> None:
         check_claims(plan, (manifest,))
 
 
-def _manifest(signer: SigningKey, kek: bytes) -> Manifest:
+def _manifest(signer: SigningKey, key: str, kek: bytes) -> Manifest:
     space = CLINIC["clinic"].unit_space
     empty = Manifest("clinic", 1, space, 1, schema_digest(CLINIC["clinic"]), (), signer.verifier.text)
     files = tuple(
         ManifestFile(0, kind, "00" * 16, wrap(kek, b"k" * 32, empty.aad("visits", 0, kind, "00" * 16)), "ab" * 32)
         for kind in ("rows", "units")
     )
-    table = ManifestTable(TABLE.name, TABLE.columns, files, TABLE.limits)
+    table = ManifestTable(TABLE.name, TABLE.columns, (Segment(1, key, False, files),), TABLE.limits)
     return Manifest("clinic", 1, space, 1, empty.schema, (table,), signer.verifier.text)

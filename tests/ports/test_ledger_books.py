@@ -242,7 +242,7 @@ def test_every_row_removed_counts(copy: Path) -> None:
             "INSERT INTO releases SELECT 'o2', 'q2', 'rr-o2', key_id, certificate, envelope, 0 FROM releases"
             " WHERE order_id = 'o0'"
         ),
-        "INSERT INTO versions VALUES ('clinic', 2, 'ff', 0)",
+        "INSERT INTO versions VALUES ('clinic', 2, 'ff', 1, 0)",
         "INSERT INTO settlements VALUES ('o3', 'forfeited', NULL, 0)",
         "INSERT INTO hashes SELECT max(position) + 1, randomblob(32) FROM hashes",
         "INSERT INTO entries SELECT max(position) + 1, body FROM entries",

@@ -197,7 +197,7 @@ QUERY = (
         QUERY.format(units=2000, of="NULL", entry=1),
         QUERY.format(units=5, of="NULL", entry=999),
         "INSERT INTO people VALUES ('eve', 'x', 'king', '', zeroblob(32), 0, '')",
-        "INSERT INTO versions VALUES ('clinic', 1, 'ff', 1)",
+        "INSERT INTO versions VALUES ('clinic', 1, 'ff', 1, 1)",
         "INSERT INTO ledger VALUES (2, 1, '', '')",
     ],
 )

@@ -168,12 +168,13 @@ class HereFleet:
         sources: dict[int, dict[str, Any]],
         shapes: Sequence[Shape],
         _patience_s: float,
+        _rows: int,
     ) -> list[Tally]:
         private = new_sealing_key()
         merge = partial.Merge(order, private, sources, shapes)
         for chunk in fleet.cut(sources, 2 * fleet.CHUNKS_PER_WORKER):
             for bucket, source in zip(chunk.buckets, chunk.sources, strict=True):
-                tallies = scan.scan(read_plan(plan), BucketSources.from_json(source), b"s" * 32)
+                tallies = scan.scan(read_plan(plan), [BucketSources.from_json(source)], b"s" * 32)
                 sealed = partial.seal_partial(sealing_public(private), order, (bucket,), tallies, shapes)
                 merge.add((bucket,), sealed)
         self.exact = merge.total()

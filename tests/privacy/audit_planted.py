@@ -13,6 +13,7 @@ from unittest import mock
 import numpy as np
 
 from workers import accumulators, conform, contribute, evaluate, fixed_point, group_codes, numbers, partial, scan, tally
+from workers.lookups import PieceCodes
 
 _FAR = 2**40
 
@@ -24,8 +25,8 @@ def _bounding(change: Any) -> Any:
     """`workers.scan.Bounding` after `change(self)`."""
 
     class Loose(contribute.Bounding):
-        def __init__(self, bounds: Any, group_count: int) -> None:
-            super().__init__(bounds, group_count)
+        def __init__(self, bounds: Any, group_count: int, **counted: bool) -> None:
+            super().__init__(bounds, group_count, **counted)
             change(self)
 
     return mock.patch.object(scan, "Bounding", Loose)
@@ -75,43 +76,51 @@ def units_counted_by_rows() -> Any:
     )
 
 
-def bounded_before_the_filter() -> Any:
+@contextmanager
+def bounded_before_the_filter() -> Iterator[None]:
     """Rows are bounded first and filtered afterwards: private in one table, but rows that count are lost."""
+    made, compiled = scan._Measuring.__init__, scan._Measuring._compiled
 
-    def block_of(self: Any, block: Any, compiled: Any) -> None:
-        groups = compiled.groups(block, None)
+    def make(self: Any, measurement: Any, *rest: Any) -> None:
+        made(self, measurement, *rest)
+        self.unfiltered = group_codes.PublicGroups(measurement, [], self._derived)
+
+    def compile_(self: Any, columns: Any, block_rows: int) -> Any:
+        compiler = evaluate.Compiler(columns, block_rows, frozenset())
+        self.first = self.unfiltered.step(compiler, columns, PieceCodes(columns)).step
+        return replace(compiled(self, columns, block_rows), large=False)
+
+    def counted(self: Any, block: Any, placed: Any) -> Any:
+        found = self.first(block).groups
+        groups = np.zeros(block.rows, np.int32) if found is None else found
         owners = np.empty(block.rows, np.int64)
-        self.bounding.mark(groups, owners)
-        passing = np.ones(block.rows, np.bool_)
-        for predicate in compiled.filters:
-            found = predicate(block)
-            passing &= found.values & found.valid
-        lost = groups[~passing]
-        self.bounding.rows -= np.bincount(lost[lost >= 0], minlength=len(self.bounding.rows))
-        groups[~passing] = -1
-        counted = accumulators.Counted(groups, self._groups.count, owners)
-        for part, step in zip(self._parts, compiled.operands, strict=True):
-            if step is not None:
-                part.add(counted, step(block))
+        self._bounding.mark(groups, owners)
+        failing = np.zeros(block.rows, np.bool_) if placed.groups is None else placed.groups < 0
+        lost = groups[failing]
+        self._bounding.rows -= np.bincount(lost[lost >= 0], minlength=len(self._bounding.rows))
+        groups[failing] = -1
+        return accumulators.Counted(block.rows, self._groups.count, groups, None, owners)
 
-    return mock.patch.object(scan._Measuring, "_block", block_of)
+    with mock.patch.multiple(scan._Measuring, __init__=make, _compiled=compile_, _counted=counted):
+        yield
 
 
 def keys_by_rank_of_appearance() -> Any:
     """A group's number is the rank of its key among those present, as category codes are (opendp #2944)."""
     original = group_codes.PublicGroups.step
 
-    def step(self: Any, compiler: Any, columns: Any) -> Any:
-        groups = original(self, compiler, columns)
+    def step(self: Any, compiler: Any, columns: Any, codes: Any) -> Any:
+        grouping = original(self, compiler, columns, codes)
 
-        def ranked(block: Any, passing: Any) -> Any:
-            found = groups(block, passing)
+        def ranked(block: Any) -> Any:
+            placed = grouping.step(block)
+            found = placed.groups
             present = np.unique(found[found >= 0])
             ranks = np.full(self.count + 1, -1, np.int32)
             ranks[present] = np.arange(len(present))
-            return ranks[found]
+            return replace(placed, groups=ranks[found])
 
-        return ranked
+        return replace(grouping, step=ranked)
 
     return mock.patch.object(group_codes.PublicGroups, "step", step)
 

@@ -73,7 +73,7 @@ def aggregates_charged_once() -> Iterator[None]:
     """Two aggregates cost as much as one, and the engine believes it."""
     original = noise.prepare
     believed = mock.patch.object(
-        noise, "prepare", lambda plan, spec, loss: original(plan, spec, replace(loss, units=10**18))
+        noise, "prepare", lambda plan, spec, loss, *more: original(plan, spec, replace(loss, units=10**18), *more)
     )
     with first_vector_charged_alone(), believed:
         yield
@@ -181,13 +181,13 @@ def absent_groups_left_out() -> Any:
     """`finish` leaves out groups whose first number is ABSENT."""
     original = measure.finish
 
-    def finish(order: str, plan: Any, spec: Any, noisy: Any) -> Any:
+    def finish(order: str, plan: Any, spec: Any, noisy: Any, *more: Any) -> Any:
         (table,) = noisy
         kept = [number for number, value in enumerate(table.vectors[0]) if value != ABSENT]
         values = tuple(tuple(vector[at] for at in kept) for vector in table.vectors)
         lines = tuple(table.lines[at] for at in kept)
         with mock.patch.object(finish_module, "_check", lambda *_: None):
-            return original(order, plan, spec, (NoisyTable(lines, values),))
+            return original(order, plan, spec, (NoisyTable(lines, values),), *more)
 
     return mock.patch.object(measure, "finish", finish)
 

@@ -13,8 +13,9 @@ import numpy as np
 from sandbox.privacy import mechanism
 from sandbox.privacy.measurement import MeasurementSpec
 from sandbox.terms.loss import Mode
-from workers import accumulators, evaluate, group_codes, noise, noisy_lines, tree_counts
+from workers import accumulators, evaluate, group_codes, noise, noisy_lines, scan, tree_counts
 from workers.distinct import DistinctPairs
+from workers.lookups import PieceCodes
 from workers.relations import execute, joins, per_unit, windows
 from workers.relations.joins import JoinIndex
 
@@ -83,7 +84,8 @@ def anti_join_of_other_units() -> Any:
     return _other_units("anti")
 
 
-def public_table_joined_on_the_token() -> Any:
+@contextmanager
+def public_table_joined_on_the_token() -> Iterator[None]:
     """Public rows are of unit 0, and so meet the first unit of a batch alone."""
     original = JoinIndex.of
 
@@ -91,7 +93,9 @@ def public_table_joined_on_the_token() -> Any:
         del of_units
         return original(join, right, of_units=True)
 
-    return mock.patch.object(execute, "JoinIndex", mock.Mock(of=of))
+    joined = mock.patch.object(execute, "JoinIndex", mock.Mock(of=of))
+    with joined, mock.patch.object(scan, "stream_of", lambda *_: None):  # read like a scan, no unit is looked at
+        yield
 
 
 def tables_of_a_unit_taken_apart() -> Any:
@@ -206,8 +210,9 @@ def private_keys_by_rank() -> Any:
 # -- what a row raises -----------------------------------------------------------------------------------------------------
 
 
-def case_raises_on_a_row() -> Any:
-    """CASE computes all its branches, and a division by zero in one of them raises."""
+@contextmanager
+def case_raises_on_a_row() -> Iterator[None]:
+    """CASE computes all its branches of each row, and a division by zero in one of them raises."""
     original = evaluate._arithmetic
 
     def arithmetic(node: Any, left: Any, right: Any) -> Any:
@@ -220,7 +225,10 @@ def case_raises_on_a_row() -> Any:
 
         return checked
 
-    return mock.patch.object(evaluate, "_arithmetic", arithmetic)
+    # Looked up for values that no row has, it would raise whatever the rows are.
+    row_by_row = mock.patch.object(PieceCodes, "of", lambda *_: None)
+    with mock.patch.object(evaluate, "_arithmetic", arithmetic), row_by_row:
+        yield
 
 
 def function_raises_on_a_row() -> Any:

@@ -159,7 +159,7 @@ def broken(asked: Asked, unit: int) -> set[str]:
     """
     sides = ((None, None), (unit, None), (None, unit))
     try:
-        tallies = [scan(asked.plan, asked.neighbours.stored(unit % 2, *side), SECRET) for side in sides]
+        tallies = [scan(asked.plan, [asked.neighbours.stored(unit % 2, *side)], SECRET) for side in sides]
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return {"failure"}
     measured = zip(asked.plan.measurements, *tallies, strict=True)

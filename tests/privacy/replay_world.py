@@ -45,6 +45,7 @@ from workers.admission import Admission
 from workers.keyring import DataKeys
 from workers.measure import Measurer
 from workers.noise import Mechanism
+from workers.noise_pool import NoisePool
 from workers.noisy_lines import noisy_table as drawn_table
 from workers.noisy_table import NoisyTable
 from workers.server import Server
@@ -84,12 +85,14 @@ class World:
         keys = DataKeys(home / "keys" / "data", b"d" * 32)
         engine = keys.create_signer().verifier
         self.pools = (ThreadPoolExecutor(2), ThreadPoolExecutor(1))
+        self.noise = NoisePool(1)
         server = Server(
             home,
             keys,
             Admission(order_key.verifier, "boot"),
             Measurer(home / "store", keys, HereFleet()),
             {"boot": "boot", "network": "private", "workers": 2, "engine": engine.text},
+            self.noise,
             *self.pools,
             lambda name: self.seen.append(f"engine {name}"),
         )

@@ -299,11 +299,11 @@ def test_which_rows_of_a_unit_count_does_not_follow_their_values() -> None:
 
 def _by_value() -> object:
     """Rows of a unit in falling order of the column that the table sums."""
-    from workers import table_load
+    from workers import bucket_rows
 
-    def order(units: object, stored: object, columns: object, key: bytes) -> np.ndarray:
+    def order(tokens: object, stored: object, columns: object, key: bytes) -> np.ndarray:
         del key
         at = next(number for number, column in enumerate(stored) if column.name == "cost")
-        return np.lexsort((-columns[at].values, units.of_row))
+        return np.lexsort((-columns[at].values, tokens.low, tokens.high))
 
-    return planted.mock.patch.object(table_load, "row_order", order)
+    return planted.mock.patch.object(bucket_rows, "row_order", order)

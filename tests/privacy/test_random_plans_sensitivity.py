@@ -72,15 +72,17 @@ REAL_PER_UNIT = workers.relations.execute.per_unit
 class LooseBounding(Bounding):
     """One row more for each unit than the plan allows."""
 
-    def __init__(self, bounds: ContributionBounds, group_count: int) -> None:
-        super().__init__(ContributionBounds(bounds.rows + 1, bounds.groups, bounds.rows_per_group + 1), group_count)
+    def __init__(self, bounds: ContributionBounds, group_count: int, **counted: bool) -> None:
+        more = ContributionBounds(bounds.rows + 1, bounds.groups, bounds.rows_per_group + 1)
+        super().__init__(more, group_count, **counted)
 
 
 class GreedyBounding(Bounding):
     """One group more for each unit than the plan allows."""
 
-    def __init__(self, bounds: ContributionBounds, group_count: int) -> None:
-        super().__init__(ContributionBounds(bounds.rows, bounds.groups + 1, bounds.rows_per_group), group_count)
+    def __init__(self, bounds: ContributionBounds, group_count: int, **counted: bool) -> None:
+        more = ContributionBounds(bounds.rows, bounds.groups + 1, bounds.rows_per_group)
+        super().__init__(more, group_count, **counted)
 
 
 def _first_row_of_the_batch_goes(rows: Rows, predicate: Any) -> Any:

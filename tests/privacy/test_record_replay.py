@@ -107,14 +107,15 @@ def test_every_operator_shows_nothing_on_every_pair() -> None:
 @contextmanager
 def _fails_quoting_rows() -> Iterator[None]:
     """A fault of our own, in every measurement, whose text holds what was read."""
-    original = scan.measure_batches
+    original = scan._scanned
 
-    def batches(measurement: Any, given: Any, *rest: Any) -> Any:
-        read = [(runs, list(pieces)) for runs, pieces in given]
-        rows = [runs.tolist() for runs, _ in read]
-        raise ValueError(f"rows {rows}, sums {original(measurement, read, *rest).sums.tolist()}")
+    def scanned(measurement: Any, buckets: Any, secret: bytes) -> Any:
+        relation, sums = measurement.relation, original(measurement, buckets, secret).sums.tolist()
+        stream = scan.stream_of(relation, buckets[0])
+        rows = [runs.tolist() for sources in buckets for runs, _ in scan._batches(relation, stream, sources)]
+        raise ValueError(f"rows {rows}, sums {sums}")
 
-    with mock.patch.object(scan, "measure_batches", batches):
+    with mock.patch.object(scan, "_scanned", scanned):
         yield
 
 

@@ -188,8 +188,8 @@ def test_2949_rows_are_bounded_last_on_the_final_key(bugs: Bench, monkeypatch: p
     assert bugs.within(sql, unit)
     original = contribute.Bounding.__init__
 
-    def unlimited(self, bounds, groups):
-        original(self, bounds, groups)
+    def unlimited(self, bounds, groups, **counted):
+        original(self, bounds, groups, **counted)
         self._limits[:] = 2**40
 
     monkeypatch.setattr(contribute.Bounding, "__init__", unlimited)  # as if it had been bounded by another key, before

@@ -55,7 +55,7 @@ def relation_pieces(
     if is_public(relation):
         raise ValueError("a relation without units")
     tables = _Tables(relation, sources)
-    indexes = {join: _public_index(join, sources) for join in _public_joins(relation)}
+    indexes = {join: public_index(join, sources) for join in _public_joins(relation)}
     runs = {scan: table.runs_of_all(tables.units) for scan, table in tables.of_scan.items()}
     _, totals = rows_ahead(relation, runs, lambda join: indexes[join].most)
     for start, stop in cuts(totals, batch_rows):
@@ -120,7 +120,8 @@ def _public_joins(relation: Relation) -> list[Join]:
     return [*own, *(join for source in sources_of(relation) for join in _public_joins(source))]
 
 
-def _public_index(join: Join, sources: Sources) -> JoinIndex:
+def public_index(join: Join, sources: Sources) -> JoinIndex:
+    """The public right side of a join, read whole."""
     return JoinIndex.of(join, public_rows(join.right, sources), of_units=False)
 
 

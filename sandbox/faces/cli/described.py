@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.faces.cli.plain import neutral
 from sandbox.faces.cli.talk import Talk
 
-_COLUMNS = ("table", "column", "type", "role", "keys", "bounds", "granularity", "max_length")
+_COLUMNS = ("table", "column", "type", "role", "keys", "bounds", "granularity", "max_length", "distinct_max")
 
 
 def show_description(talk: Talk, found: dict[str, Any]) -> None:

@@ -68,6 +68,8 @@ _COLUMN = fields(
     bounds=maybe({"type": "array", "items": TEXT, "minItems": 2, "maxItems": 2}),
     granularity=maybe(TEXT),
     max_length=maybe(WHOLE),
+    distinct_max=maybe(WHOLE),
+    grade=maybe(TEXT),
 )
 _TABLE = fields(
     name=TEXT,

@@ -26,7 +26,7 @@ from sandbox.faces.http import (
 )
 from sandbox.faces.http.edge import Edge
 from sandbox.faces.http.problems import from_status, problem_response
-from sandbox.faces.http.state import MAX_WAITING, Face
+from sandbox.faces.http.state import MAX_ASKING, MAX_WAITING, Face
 from sandbox.service.enclave import Enclave
 from sandbox.terms.refusal import MalformedRequest, SandboxError
 from sandbox.terms.version import VERSION
@@ -63,7 +63,7 @@ def create_app(enclave: Enclave, ready: Callable[[], str], *, hosts: Collection[
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.face = Face(enclave, ready, CapacityLimiter(MAX_WAITING))
+    app.state.face = Face(enclave, ready, CapacityLimiter(MAX_WAITING), CapacityLimiter(MAX_ASKING))
     for part in PARTS:
         app.include_router(part.router)
     app.openapi = reference.document_of(app)  # type: ignore[method-assign]  # FastAPI's documented way

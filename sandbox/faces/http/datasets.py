@@ -41,7 +41,7 @@ def load(
     name: DatasetName,
     body: Annotated[LoadVersion, Depends(body_of(LoadVersion))],
 ) -> Response:
-    view = load_dataset.begin(face.enclave, person, name, dict(body.files))
+    view = load_dataset.begin(face.enclave, person, name, dict(body.files), body.mode)
     return JSONResponse(view.to_json(), status_code=202, headers={"Location": f"/v1/loads/{view.id}"})
 
 

@@ -1,4 +1,8 @@
-"""What every route asks of a request before the service is called: who, which body, which answer form."""
+"""What every route asks of a request before the service is called: who, which body, which answer form.
+
+What only looks at the request is `async`, though it waits for nothing: FastAPI takes anything else to another thread, and
+that costs more than the look. Who asks is read from the ledger, on a thread.
+"""
 
 import asyncio
 import re
@@ -22,7 +26,7 @@ _KEY = re.compile(r"[A-Za-z0-9._:-]{8,128}")
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,6})(?=$|[,;\s])")
 
 
-def face_of(request: Request) -> Face:
+async def face_of(request: Request) -> Face:
     """The face that serves this request."""
     face: Face = request.app.state.face
     return face
@@ -87,7 +91,7 @@ def index_number(text: str | None, where: str) -> int:
     return int(text)
 
 
-def spending_key(idempotency_key: Annotated[str | None, Header()] = None) -> str | None:
+async def spending_key(idempotency_key: Annotated[str | None, Header()] = None) -> str | None:
     """The Idempotency-Key, if one came.
 
     Raises:
@@ -110,7 +114,7 @@ def required(key: str | None) -> str:
     return key
 
 
-def wait_seconds(prefer: Annotated[str | None, Header()] = None) -> int:
+async def wait_seconds(prefer: Annotated[str | None, Header()] = None) -> int:
     """Seconds the caller is ready to wait (RFC 7240 `Prefer: wait=N`), at most 60; 0 where it did not say."""
     match = _WAIT.search(prefer or "")
     return min(int(match.group(1)), MAX_WAIT_SECONDS) if match else 0
@@ -119,10 +123,10 @@ def wait_seconds(prefer: Annotated[str | None, Header()] = None) -> int:
 WaitSeconds = Annotated[int, Depends(wait_seconds)]
 
 
-def only(media: str = "application/json", *parameters: str) -> Callable[[Request], None]:
+def only(media: str = "application/json", *parameters: str) -> Callable[[Request], Awaitable[None]]:
     """A dependency: the answer is `media`, and no query parameter beyond `parameters` came, each at most once."""
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:
         names = [name for name, _ in request.query_params.multi_items()]
         if len(set(names)) != len(names) or not set(names) <= set(parameters):
             allowed = ", ".join(parameters) or "none"

@@ -20,37 +20,37 @@ def _shown(pattern: re.Pattern[str]) -> dict[str, Any]:
     return {"pattern": f"^{pattern.pattern}$"}
 
 
-def dataset_name(name: Annotated[str, Path(json_schema_extra=_shown(_NAME))]) -> str:
+async def dataset_name(name: Annotated[str, Path(json_schema_extra=_shown(_NAME))]) -> str:
     """The dataset of the path."""
     return _checked(_NAME, name)
 
 
-def load_id(load: Annotated[str, Path(json_schema_extra=_shown(_LOAD))]) -> str:
+async def load_id(load: Annotated[str, Path(json_schema_extra=_shown(_LOAD))]) -> str:
     """The load of the path."""
     return _checked(_LOAD, load)
 
 
-def grant_id(grant: Annotated[str, Path(json_schema_extra=_shown(_GRANT))]) -> str:
+async def grant_id(grant: Annotated[str, Path(json_schema_extra=_shown(_GRANT))]) -> str:
     """The grant of the path."""
     return _checked(_GRANT, grant)
 
 
-def request_id(request: Annotated[str, Path(json_schema_extra=_shown(_REQUEST))]) -> str:
+async def request_id(request: Annotated[str, Path(json_schema_extra=_shown(_REQUEST))]) -> str:
     """The grant request of the path."""
     return _checked(_REQUEST, request)
 
 
-def query_id(query: Annotated[str, Path(json_schema_extra=_shown(_QUERY))]) -> str:
+async def query_id(query: Annotated[str, Path(json_schema_extra=_shown(_QUERY))]) -> str:
     """The query of the path."""
     return _checked(_QUERY, query)
 
 
-def review_id(review: Annotated[str, Path(json_schema_extra=_shown(_REVIEW))]) -> str:
+async def review_id(review: Annotated[str, Path(json_schema_extra=_shown(_REVIEW))]) -> str:
     """The review of the path."""
     return _checked(_REVIEW, review)
 
 
-def freeze_id(freeze: Annotated[str, Path(json_schema_extra=_shown(_FREEZE))]) -> str:
+async def freeze_id(freeze: Annotated[str, Path(json_schema_extra=_shown(_FREEZE))]) -> str:
     """The freeze of the path."""
     return _checked(_FREEZE, freeze)
 

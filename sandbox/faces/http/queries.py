@@ -1,9 +1,10 @@
 """Queries and their releases."""
 
+import asyncio
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
@@ -14,6 +15,7 @@ from sandbox.faces.http.schemas import AskQuery, Nothing
 from sandbox.faces.http.state import Face
 from sandbox.service import check_query, read_query, read_release, review_desk, submit_query
 from sandbox.service.ask import QueryRequest
+from sandbox.service.line import Ticket
 from sandbox.service.views import QueryView
 from sandbox.terms.people import Person
 from sandbox.terms.refusal import MalformedRequest
@@ -23,13 +25,14 @@ router = APIRouter(prefix="/v1", tags=["queries"], dependencies=[Depends(only())
 
 @router.post("/queries", summary="Ask, or with dry_run only check", openapi_extra=takes(AskQuery))
 async def ask(
+    request: Request,
     face: FaceHere,
     person: Caller,
     body: Annotated[AskQuery, Depends(body_of(AskQuery))],
     key: SpendingKey,
     seconds: WaitSeconds,
 ) -> Response:
-    request = QueryRequest(
+    asked = QueryRequest(
         sql=body.sql,
         purpose=body.purpose,
         epsilon=body.epsilon,
@@ -38,13 +41,20 @@ async def ask(
         signature=body.signature or "",
     )
     if body.dry_run:
-        quote = await run_in_threadpool(check_query.check, face.enclave, person, request, body.picture or "")
+        quote = await run_in_threadpool(check_query.check, face.enclave, person, asked, body.picture or "")
         return JSONResponse(quote.to_json())
     if body.picture is not None:
         raise MalformedRequest("picture is drawn by a dry run only.", fields=["picture"])
     idempotency_key = required(key)
     _check_signed(body)
-    view = await run_in_threadpool(submit_query.submit, face.enclave, person, request, idempotency_key)
+    ticket = Ticket()
+    watching = asyncio.create_task(_give_up(request, ticket))
+    try:
+        view = await to_thread.run_sync(
+            submit_query.submit, face.enclave, person, asked, idempotency_key, ticket, limiter=face.asking
+        )
+    finally:
+        watching.cancel()
     view = await _waited(face, person, view, seconds)
     return JSONResponse(view.to_json(), status_code=202, headers={"Location": f"/v1/queries/{view.id}"})
 
@@ -73,8 +83,21 @@ def withdraw(
 
 
 @router.get("/releases/{query}", summary="What left for one query: sealed to your keys, with its proofs")
-def release(face: FaceHere, person: Caller, query: QueryId) -> dict[str, Any]:
-    return read_release.release(face.enclave, person, query).to_json()
+async def release(face: FaceHere, person: Caller, query: QueryId, seconds: WaitSeconds) -> dict[str, Any]:
+    if seconds and face.waiting.available_tokens >= 1:
+        found = await to_thread.run_sync(
+            read_release.release, face.enclave, person, query, seconds, limiter=face.waiting, abandon_on_cancel=True
+        )
+    else:
+        found = await run_in_threadpool(read_release.release, face.enclave, person, query)
+    return found.to_json()
+
+
+async def _give_up(request: Request, ticket: Ticket) -> None:
+    """Who hangs up while in the line has asked nothing. The body has been read, so all that can come is the end."""
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+    ticket.give_up()
 
 
 def _check_signed(body: AskQuery) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sandbox.faces.http import fields
+from sandbox.terms.order import LoadMode
 from sandbox.terms.refusal import MalformedRequest
 
 _PLAIN_FIELD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -48,7 +49,11 @@ class RegisterDataset(Body):
 
 
 class LoadVersion(Body):
+    """`mode`: "whole" loads a file for every table; "append" adds the files' rows to the current version; "replace-units"
+    does too, but a unit with rows in a table's file has in that table these rows alone."""
+
     files: Annotated[dict[str, fields.Line], Field(min_length=1, max_length=100)]
+    mode: Annotated[LoadMode, Field(strict=False)] = LoadMode.WHOLE  # as text, which JSON has
 
 
 class RequestGrant(Body):

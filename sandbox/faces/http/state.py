@@ -11,6 +11,8 @@ from sandbox.terms.refusal import EnclaveNotReady, EnclaveSealed
 STARTING, READY, SEALED = "starting", "ready", "sealed"
 MAX_WAITING = 64
 """Callers that hold a thread while they wait for an answer; one more is answered at once, unwaited."""
+MAX_ASKING = 192
+"""Submissions that hold a thread while they are read or stand in the line, which is shorter; more wait to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Face:
     enclave: Enclave
     ready: Callable[[], str]
     waiting: CapacityLimiter
+    asking: CapacityLimiter
 
     def check_open(self, *, evidence: bool = False) -> None:
         """Refuse work before the first engine stands or after a failed check; a sealed enclave still shows its evidence.

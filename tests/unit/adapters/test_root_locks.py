@@ -222,6 +222,7 @@ def test_a_rotation_killed_at_any_step_leaves_one_root_and_every_key(tmp_path: P
         old = create_home(home, "test.enclave", PASSPHRASE)
         data = DataKeys(home / "keys" / "data", derive(old, "data"))
         kek, space, signer = data.create_kek("clinic"), data.create_space_key("people"), data.create_signer()
+        name, segment = data.create_segment_key("clinic", 1)
         log = open_control_keys(home, derive(old, "control")).log.verifier.text
         ended = subprocess.run(
             [sys.executable, "-c", KILLED, str(step), str(home), old.hex()],
@@ -239,6 +240,7 @@ def test_a_rotation_killed_at_any_step_leaves_one_root_and_every_key(tmp_path: P
         data = DataKeys(home / "keys" / "data", derive(root, "data"))
         assert (data.kek("clinic"), data.space_key("people")) == (kek, space)
         assert data.signer.verifier.text == signer.verifier.text
+        assert data.segment_key("clinic", 1, name) == segment
         assert open_control_keys(home, derive(root, "control")).log.verifier.text == log
         assert sorted(path.name for path in home.iterdir() if path.name.startswith("keys")) == ["keys"]
         step += 1

@@ -93,7 +93,7 @@ def test_dataset_list_and_view(shell: Shell) -> None:
     assert shell.ok("dataset", "list").stdout == line
     assert json.loads(shell.ok("dataset", "list", "--json").stdout)[0]["title"] == "Visits\x1b[31m of the clinic"
     seen = shell.ok("dataset", "view", "clinic")
-    assert seen.stdout.splitlines()[0] == "visits\tsex\tstring\tvalue\tF, M\t\t\t"
+    assert seen.stdout.splitlines()[0] == "visits\tsex\tstring\tvalue\tF, M\t\t\t\t"
     assert "zcdp, epsilon 20, delta 1e-6" in seen.stderr
     assert json.loads(shell.ok("dataset", "view", "clinic", "--json").stdout)["version"] == 1
     assert shell("dataset", "view", "other").exit_code == 3
@@ -124,7 +124,10 @@ def test_dataset_register(shell: Shell, tmp_path: Path, world: World) -> None:
 def test_dataset_load(shell: Shell, world: World) -> None:
     result = shell.ok("dataset", "load", "clinic", "visits=visits.csv", role="steward")
     assert result.stdout == f"clinic\t1\t{'ab' * 32}\n"
-    assert world.calls == [("load", {"files": {"visits": "visits.csv"}})]
+    assert world.calls == [("load", {"files": {"visits": "visits.csv"}, "mode": "whole"})]
+    for flag in ("append", "replace-units"):
+        shell.ok("dataset", "load", "clinic", "visits=visits.csv", f"--{flag}", role="steward")
+        assert world.calls[-1] == ("load", {"files": {"visits": "visits.csv"}, "mode": flag})
     world.load_problem = FileNotUsable("visits.csv: row 3 of column age is not a whole number.")
     refused = shell("dataset", "load", "clinic", "visits=visits.csv", role="steward")
     assert (refused.exit_code, "row 3" in refused.stderr) == (2, True)

@@ -175,7 +175,7 @@ def test_values_and_literals_agree(value):
     kind = {float: Type.FLOAT, int: Type.INT, str: Type.STRING}[type(value)]
     literal = literal_of(value, kind)
     if literal is None:
-        assert math.copysign(1, value) < 0 or abs(value) > 1e300
+        assert math.copysign(1, value) < 0 or abs(value) >= 1e300
     else:
         assert value_of(literal) == value
 

@@ -179,7 +179,7 @@ def test_without_a_log_nothing_happens(fragile, name):
     fragile.settle_down()
     assert before == books(fragile)
     assert fragile.engine.orders == []
-    assert fragile.enclave.desk.load_of("ann") == (0, 0)
+    assert fragile.enclave.desk.line.sizes() == (0, 0)
 
 
 @pytest.mark.parametrize("sql", ["x", "select * from clinic.visits"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sandbox.terms.canonical import canonical_bytes, digest
 from sandbox.terms.loss import Loss, Mode
-from sandbox.terms.order import LoadOrder, MeasureOrder, SourceVersion
+from sandbox.terms.order import LoadMode, LoadOrder, MeasureOrder, SourceVersion
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 
@@ -22,14 +22,24 @@ MEASURE = MeasureOrder(
     8000,
 )
 
-LOAD = LoadOrder("ord_02", "boot-1", "clinic", 4, "[dataset]\n", 16, {"visits": "visits.csv"})
+LOAD = LoadOrder(
+    "ord_02",
+    "boot-1",
+    "clinic",
+    4,
+    "[dataset]\n",
+    16,
+    {"visits": "visits.csv"},
+    LoadMode.REPLACE_UNITS,
+    SourceVersion("clinic", 3, "ab" * 32),
+)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("order-measure-v2.json", MEASURE.to_json()),
-        ("order-load-v1.json", LOAD.to_json()),
+        ("order-load-v2.json", LOAD.to_json()),
     ],
 )
 def test_golden_bytes(name: str, value: dict[str, object]) -> None:

@@ -115,7 +115,7 @@ class Widest:
 def main(question: str, rows: int, cap: int, length: int) -> None:
     plan, _ = asked(question, rows, cap, length)
     compile_passes()
-    scan(plan, Widest(rows, cap, length), b"k" * 32)
+    scan(plan, [Widest(rows, cap, length)], b"k" * 32)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 

@@ -11,6 +11,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from sandbox.terms.dataset import Column, ColumnRole, Dataset, Grade, Table, Type, Version
+from sandbox.terms.order import LoadMode
 from workers.bucket import Bucket, read_bucket
 from workers.ingest import load_dataset
 from workers.keyring import DataKeys
@@ -99,7 +100,15 @@ class World:
         (self.inbox / name).write_bytes(content.encode() if isinstance(content, str) else content)
         return name
 
-    def load(self, described: Dataset, files: dict[str, str], number: int = 1, buckets: int = 4) -> Version:
+    def load(
+        self,
+        described: Dataset,
+        files: dict[str, str],
+        number: int = 1,
+        buckets: int = 4,
+        mode: LoadMode = LoadMode.WHOLE,
+        base: OpenVersion | None = None,
+    ) -> Version:
         return load_dataset(
             described,
             number,
@@ -109,11 +118,24 @@ class World:
             store=self.store,
             keys=self.keys,
             progress=lambda *step: self.steps.append(step),
+            mode=mode,
+            base=base,
         )
+
+    def add_visits(self, base: OpenVersion, table: pa.Table, mode: LoadMode = LoadMode.APPEND) -> OpenVersion:
+        """The next version, grown out of `base`."""
+        file = self.put("visits.parquet", parquet_bytes(table))
+        number = base.manifest.version + 1
+        return self.open(self.load(dataset(), {"visits": file}, number, base.buckets, mode, base))
 
     def load_visits(self, table: pa.Table | None = None, number: int = 1, buckets: int = 4) -> OpenVersion:
         file = self.put("visits.parquet", parquet_bytes(visits() if table is None else table))
         return self.open(self.load(dataset(), {"visits": file}, number, buckets))
+
+    def open_again(self, version: OpenVersion) -> OpenVersion:
+        """The same version, read anew from its manifest."""
+        manifest = version.manifest
+        return open_version(self.store, manifest.dataset, manifest.version, version.digest, self.keys)
 
     def open(self, version: Version) -> OpenVersion:
         return open_version(self.store, version.dataset, version.number, version.manifest, self.keys)

@@ -121,7 +121,7 @@ def test_a_leaf_is_found_in_a_few_steps_however_coarse_doubles_are(name):
     held = np.asarray(values, np.int64 if whole else np.float64)
     leaves = np.empty(len(held), np.int64)
     with np.errstate(all="ignore"):
-        _leaves.py_func(held, edges, float(tree.low), float(tree.step), leaves)
+        _leaves.py_func(held, np.ones(len(held), np.bool_), edges, float(tree.low), float(tree.step), leaves)
     exact = [(Fraction(value) - tree.low) // tree.step for value in values]
     assert leaves.tolist() == [min(max(leaf, 0), tree.leaves - 1) for leaf in exact]
     assert edges.looks <= STEPS * len(values)

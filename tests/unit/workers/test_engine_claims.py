@@ -3,7 +3,6 @@ those of the signed manifests."""
 
 from dataclasses import replace
 from fractions import Fraction
-from hashlib import sha256
 
 import pyarrow as pa
 import pytest
@@ -298,10 +297,7 @@ class _Fleet:
 
 
 def order_of(world, versions, plan, names):
-    sources = tuple(
-        SourceVersion(name, 1, sha256((versions[name].folder / "manifest.json").read_bytes()).hexdigest())
-        for name in names
-    )
+    sources = tuple(SourceVersion(name, 1, versions[name].digest) for name in names)
     spec = measurement_spec(plan, Mode.ZCDP, 10**9)
     return MeasureOrder("o", "b", sources, plan_json(plan), spec.to_json(), Loss(Mode.ZCDP, 10**9), 1000)
 
@@ -369,7 +365,7 @@ def test_long_texts_take_no_more_memory_than_the_control_plane_counts_with(tmp_p
     before, pool = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
     pa.set_memory_pool(pool)
     try:
-        (tally,) = scan(plan_of(measurement), sources, b"")
+        (tally,) = scan(plan_of(measurement), [sources], b"")
     finally:
         pa.set_memory_pool(before)
     assert tally.sums.tolist() == [[0]]

@@ -205,7 +205,7 @@ def test_only_named_columns_are_read_and_filters_may_stand_on_each_other():
     plan = plan_of(primitives=(CountRows(), CountUnits()))
     measurement = type(plan.measurements[0])(relation, (key,), _bounds(5, 2, 5), (CountRows(), CountUnits()))
     sources = Recording({("clinic", "visits"): row})
-    (tally,) = scan(type(plan)("people", (measurement,), plan.answer), sources, b"")
+    (tally,) = scan(type(plan)("people", (measurement,), plan.answer), [sources], b"")
     assert vectors_of(measurement, tally) == [[1, 0], [1, 0]]
     assert sources.read == [["age", "sex"]]
 
@@ -221,7 +221,7 @@ def test_rows_of_another_relation_are_measured_as_those_of_a_scan(units, measure
     other = type(measurement)(projected, measurement.keys, measurement.bounds, measurement.primitives)
     plan = plan_of()
     given_ = HeldSources({("clinic", "visits"): bucket_of(units)})
-    (found,) = scan(type(plan)("people", (other,), plan.answer), given_, b"")
+    (found,) = scan(type(plan)("people", (other,), plan.answer), [given_], b"")
     assert same(found, measure_bucket(measurement, bucket_of(units)))
 
 
@@ -231,7 +231,7 @@ def test_one_row_a_unit_after_an_aggregate_for_each():
     plan = plan_of()
     measurement = type(plan.measurements[0])(counted, (key,), _bounds(1, 1, 1), (CountRows(),))
     sources = HeldSources({("clinic", "visits"): bucket_of([[_row()] * 2, [_row()], [_row()] * 2])})
-    (tally,) = scan(type(plan)("people", (measurement,), plan.answer), sources, b"")
+    (tally,) = scan(type(plan)("people", (measurement,), plan.answer), [sources], b"")
     assert vectors_of(measurement, tally) == [[1, 2, 0]]
 
 

@@ -13,8 +13,8 @@ from store_world import World, dataset, parquet_bytes, visits
 from sandbox.plan.nodes import ColumnRef, Not, NullTest
 from sandbox.plan.relations import Filter, Join, PerUnit, Scan, UnitAggregate, Window
 from sandbox.terms.dataset import Column, ColumnRole, Dataset, Grade, Table, Type
-from workers import bucket as bucket_module
-from workers import sealed_parquet
+from workers import ingest
+from workers import segment as segment_module
 from workers.bucket import Bucket, UnitRuns, read_bucket, read_pieces, read_runs, read_units
 from workers.relations.execute import relation_pieces
 from workers.relations.sources import BucketSources, HeldSources
@@ -94,7 +94,7 @@ def whole(sources):
 @pytest.mark.parametrize("rows", [131_072, 17])
 def test_a_stored_bucket_gives_what_the_same_rows_give_in_memory(tmp_path, monkeypatch, rows):
     """Whether its rows are in one row group or in many."""
-    monkeypatch.setattr(sealed_parquet, "ROW_GROUP", rows)
+    monkeypatch.setattr(ingest, "ROW_GROUP", rows)
     versions = loaded(tmp_path, 2)
     for bucket in range(2):
         sources = sources_of(versions, bucket)
@@ -163,9 +163,9 @@ def test_sources_travel_as_json_and_show_no_secret(versions):
     shown = repr(sources) + str(sources)
     assert shown.count("BucketSources(1)") == 2
     for key in sources.tables.values():
-        assert key.rows.dek.hex() in json.dumps(value)
-        assert key.rows.dek.hex() not in shown
-        assert repr(key.rows.dek) not in shown
+        assert key.segments[0].rows["rows"].dek.hex() in json.dumps(value)
+        assert key.segments[0].rows["rows"].dek.hex() not in shown
+        assert repr(key.segments[0].rows["rows"].dek) not in shown
 
 
 def test_a_document_of_another_form_is_refused(versions):
@@ -233,7 +233,7 @@ def test_tokens_must_ascend_and_runs_have_rows_or_none(monkeypatch, versions, co
     """Two runs of one unit would be two units: each with a share of its own."""
     kinds = {"n": pa.int64()}
     table = pa.table({name: pa.array(values, kinds.get(name, pa.uint64())) for name, values in columns.items()})
-    monkeypatch.setattr(bucket_module, "read_sealed", lambda *_: table)
+    monkeypatch.setattr(segment_module, "row_groups", lambda *_: iter([table]))
     key = sources_of(versions, 0).key(VISITS_SCAN)
     if fits:
         assert read_units(key).low.tolist() == [0, 5, 0]

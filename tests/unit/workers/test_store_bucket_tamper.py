@@ -4,6 +4,7 @@ import itertools
 import random
 import shutil
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from store_world import VISITS, World, dataset, decoded, parquet_bytes, read_all, visits
 
 from workers.bucket import BucketKey, StoreRefused, check_bucket, read_bucket
-from workers.sealed_parquet import aad_prefix
+from workers.sealed_parquet import SealedFile, aad_prefix
 
 SECOND = replace(VISITS, name="second")
 ALL = [column.name for column in VISITS.columns if column.name not in ("patient_id", "note")]
@@ -35,6 +36,11 @@ def world(tmp_path):
     return World(tmp_path)
 
 
+def files_of(key: BucketKey) -> list[SealedFile]:
+    """Every file that a key opens."""
+    return [file for segment in key.segments for file in (*segment.rows.values(), segment.units)]
+
+
 def many_versions(world: World) -> list[BucketKey]:
     """2 datasets × 2 versions × 2 tables × 2 buckets of the same rows."""
     file = world.put("v.parquet", parquet_bytes(visits(200)))
@@ -48,11 +54,11 @@ def many_versions(world: World) -> list[BucketKey]:
 
 def swaps_read(keys: list[BucketKey]) -> int:
     """Put every rows and units file in place of every other; how many pairs are read."""
-    files = [file for key in keys for file in (key.rows.path, key.units.path)]
+    files = [file for key in keys for file in map(attrgetter("path"), files_of(key))]
     contents = {file: Path(file).read_bytes() for file in files}
     read = 0
     for key in keys:
-        for own in (key.rows.path, key.units.path):
+        for own in map(attrgetter("path"), files_of(key)):
             for other in files:
                 if other != own:
                     Path(own).write_bytes(contents[other])
@@ -62,7 +68,7 @@ def swaps_read(keys: list[BucketKey]) -> int:
     return read
 
 
-KEYS = ("workers.ingest.secrets.token_bytes", bytes)
+KEYS = ("workers.bucket_write.secrets.token_bytes", bytes)
 AAD = ("workers.manifest.aad_prefix", lambda *parts: "same")
 FOOTER = ("workers.sealed_parquet.footer_digest", lambda file: "same")
 
@@ -97,7 +103,7 @@ def flips(path: str, count: int, seed: int) -> list[int]:
 def test_no_flipped_bit_is_read(world):
     key = world.load_visits(buckets=1).bucket_key("visits", 0)
     rows = decoded(read_bucket(key, ALL))
-    for at, path in enumerate((key.rows.path, key.units.path)):
+    for at, path in enumerate(file.path for file in files_of(key)):
         good = Path(path).read_bytes()
         accepted = []
         for bit in flips(path, 300, at):
@@ -116,19 +122,19 @@ def test_no_flipped_bit_is_read(world):
 def test_control_without_the_footer_digest_some_flipped_bits_are_read(world, monkeypatch):
     monkeypatch.setattr(*FOOTER)
     key = world.load_visits(buckets=1).bucket_key("visits", 0)
-    good = Path(key.rows.path).read_bytes()
+    good = Path(key.segments[0].rows["rows"].path).read_bytes()
     accepted = 0
-    for bit in flips(key.rows.path, 0, 0):
+    for bit in flips(key.segments[0].rows["rows"].path, 0, 0):
         bad = bytearray(good)
         bad[bit // 8] ^= 1 << bit % 8
-        Path(key.rows.path).write_bytes(bad)
+        Path(key.segments[0].rows["rows"].path).write_bytes(bad)
         accepted += not refused(key, check_bucket)
     assert accepted > 0
 
 
 def test_truncated_extended_empty_and_missing_files_are_refused(world):
     key = world.load_visits(buckets=1).bucket_key("visits", 0)
-    for path in (Path(key.rows.path), Path(key.units.path)):
+    for path in (Path(file.path) for file in files_of(key)):
         good = path.read_bytes()
         for bad in (b"", good[:-1], good[:8], good[: len(good) // 2], good + b"\0", good[1:], good + good):
             path.write_bytes(bad)
@@ -146,7 +152,7 @@ def test_truncated_extended_empty_and_missing_files_are_refused(world):
 
 def test_plaintext_in_place_is_refused_and_the_control_reads_it(world):
     key = world.load_visits(buckets=1).bucket_key("visits", 0)
-    for file in (key.rows, key.units):
+    for file in files_of(key):
         good = Path(file.path).read_bytes()
         properties = pe.create_decryption_properties(file.dek, aad_prefix=file.aad)
         plain = parquet_bytes(pq.read_table(file.path, decryption_properties=properties))
@@ -160,8 +166,8 @@ def test_plaintext_in_place_is_refused_and_the_control_reads_it(world):
 def test_an_older_version_in_place_of_the_newer_is_refused(world):
     old = world.load_visits(visits(seed=1), number=1, buckets=1).bucket_key("visits", 0)
     new = world.load_visits(visits(seed=2), number=2, buckets=1).bucket_key("visits", 0)
-    shutil.copyfile(old.rows.path, new.rows.path)
-    shutil.copyfile(old.units.path, new.units.path)
+    for before, after in zip(files_of(old), files_of(new), strict=True):
+        shutil.copyfile(before.path, after.path)
     assert refused(new)
     assert not refused(old)
 
@@ -171,7 +177,8 @@ def test_runs_that_do_not_fit_the_rows_are_refused(world, monkeypatch):
         monkeypatch.setattr(target, weak)
     one = world.load_visits(visits(10), number=1, buckets=1).bucket_key("visits", 0)
     other = world.load_visits(visits(11), number=2, buckets=1).bucket_key("visits", 0)
-    assert refused(replace(one, units=other.units))
+    mixed = replace(one.segments[0], units=other.segments[0].units)
+    assert refused(replace(one, segments=(mixed,)))
 
 
 def test_nothing_of_the_rows_lies_in_the_files(world):
@@ -186,12 +193,12 @@ def test_nothing_of_the_rows_lies_in_the_files(world):
 def test_bucket_key_travels_as_json_and_shows_no_key(world):
     key = world.load_visits(buckets=1).bucket_key("visits", 0)
     assert BucketKey.from_json(key.to_json()) == key
-    assert key.rows.dek.hex() in str(key.to_json())
-    for shown in (repr(key), str(key), f"{key}", repr(key.rows)):
-        assert key.rows.dek.hex() not in shown
-        assert repr(key.rows.dek) not in shown
+    assert key.segments[0].rows["rows"].dek.hex() in str(key.to_json())
+    for shown in (repr(key), str(key), f"{key}", repr(key.segments[0].rows["rows"])):
+        assert key.segments[0].rows["rows"].dek.hex() not in shown
+        assert repr(key.segments[0].rows["rows"].dek) not in shown
     with pytest.raises(ValueError, match="unknown"):
-        BucketKey.from_json({**key.to_json(), "format": "sandbox/bucket-key/v2"})
+        BucketKey.from_json({**key.to_json(), "format": "sandbox/bucket-key/v3"})
 
 
 def test_an_unknown_column_is_the_callers_mistake(world):
@@ -224,7 +231,7 @@ def test_aad_prefix_has_no_two_readings():
 
 
 def test_many_row_groups_are_one_array(world, monkeypatch):
-    monkeypatch.setattr("workers.sealed_parquet.ROW_GROUP", 16)
+    monkeypatch.setattr("workers.ingest.ROW_GROUP", 16)
     (bucket,) = read_all(world.load_visits(visits(300), buckets=1))
     assert bucket.rows == 300
     assert len(decoded(bucket)) == 300

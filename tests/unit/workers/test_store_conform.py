@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from sandbox.terms.dataset import Column, Type
 from sandbox.terms.refusal import FileNotUsable
 from workers.conform import conform
+from workers.row_columns import joined
+from workers.schema import Encoding, StoredColumn
 from workers.unusable import Place
 
 INF, NAN = math.inf, math.nan
@@ -21,10 +23,11 @@ INF, NAN = math.inf, math.nan
 def made(values, column):
     """What ingest makes of one batch, as Python values."""
     piece = values if isinstance(values, pa.Array) else pa.array(values)
-    array = conform([piece], column, [Place("f.parquet", column.name, 1)])
+    array = conform(piece, column, Place("f.parquet", column.name, 1))
     if array.dictionary is not None:
         assert array.values.dtype == np.int32
-        return [None if code < 0 else array.dictionary[code] for code in array.values]
+        texts = array.dictionary.to_pylist() if isinstance(array.dictionary, pa.Array) else array.dictionary
+        return [None if code < 0 else texts[code] for code in array.values]
     valid = [True] * len(array.values) if array.valid is None else array.valid
     return [value if ok else None for value, ok in zip(array.values.tolist(), valid, strict=True)]
 
@@ -113,7 +116,7 @@ def test_another_type_is_the_stewards_error(type_, values, row):
 
 
 def test_minus_zero_is_zero():
-    array = conform([pa.array([-0.0])], column(Type.FLOAT), [Place("f")])
+    array = conform(pa.array([-0.0]), column(Type.FLOAT), Place("f"))
     assert not np.signbit(array.values).any()
 
 
@@ -131,7 +134,7 @@ def test_no_batches_make_empty_columns_of_the_right_type():
         (Type.BOOL, np.int32),
         (Type.STRING, np.int32),
     ):
-        array = conform([], column(type_), [])
+        array = conform(pa.nulls(0), column(type_), Place("f"))
         assert (len(array.values), array.values.dtype) == (0, dtype)
 
 
@@ -157,6 +160,8 @@ def test_strings_survive_whatever_their_batches(values, cut):
 
     described = column(Type.STRING, max_length=3)
     expected = [None if v is None or len(normalize("NFC", v)) > 3 else normalize("NFC", v) for v in values]
+    stored = StoredColumn("s", Type.STRING, Encoding.TEXT)
     pieces = [pa.array(values[:cut], pa.string()), pa.array(values[cut:], pa.string())]
-    array = conform(pieces, described, [Place("f"), Place("f")])
-    assert [None if code < 0 else array.dictionary[code] for code in array.values] == expected
+    array = joined(stored, [conform(piece, described, Place("f")) for piece in pieces])
+    texts = array.dictionary.to_pylist()
+    assert [None if code < 0 else texts[code] for code in array.values] == expected

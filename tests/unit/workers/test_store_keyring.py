@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from store_world import ROOT, World
+from store_world import ROOT, World, dataset, parquet_bytes, visits
 
 from sandbox.proof.sealing import derive, unseal
 from workers.bucket import StoreRefused, read_bucket
@@ -107,17 +107,17 @@ def test_names_cannot_lead_elsewhere(keys, name):
 
 def test_erasing_a_dataset_makes_its_files_unreadable_and_no_others(tmp_path):
     world = World(tmp_path)
-    version = world.load_visits(buckets=1)
-    key = version.bucket_key("visits", 0)
-    assert read_bucket(key, []).rows
+    file = world.put("visits.parquet", parquet_bytes(visits()))
+    loaded = world.load(dataset(), {"visits": file}, buckets=1)
+    assert read_bucket(world.open(loaded).bucket_key("visits", 0), []).rows
     world.keys.create_kek("ward")
     world.keys.erase("clinic")
     world.keys.erase("clinic")
     with pytest.raises(StoreRefused):
-        version.bucket_key("visits", 0)
+        world.open(loaded).bucket_key("visits", 0)
     world.keys.create_kek("clinic")
     with pytest.raises(StoreRefused):
-        version.bucket_key("visits", 0)
+        world.open(loaded).bucket_key("visits", 0)
     assert world.keys.kek("ward")
 
 

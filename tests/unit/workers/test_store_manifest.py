@@ -11,18 +11,18 @@ from store_world import VISITS, World, dataset, parquet_bytes, visits
 
 from sandbox.proof.signing import SigningKey
 from sandbox.terms.canonical import canonical_bytes
-from sandbox.terms.dataset import Column, Type
+from sandbox.terms.dataset import Column, Grade, Type
 from workers.bucket import StoreRefused
 from workers.keyring import DataKeys
 from workers.manifest import (
     SIGNING_CONTEXT,
     Manifest,
-    ManifestFile,
     ManifestTable,
     open_version,
     write_manifest,
 )
 from workers.schema import Encoding, StoredColumn, TableLimits, schema_digest, stored_columns
+from workers.stored_segment import ManifestFile, Segment
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 
@@ -38,20 +38,23 @@ def example(engine: str) -> Manifest:
         StoredColumn("year", Type.INT, Encoding.CODES, (1, 2)),
         StoredColumn("urgent", Type.BOOL, Encoding.CODES, (False, True)),
         StoredColumn("city", Type.STRING, Encoding.TEXT),
-        StoredColumn("cost", Type.FLOAT, Encoding.FLOAT64),
+        StoredColumn("cost", Type.FLOAT, Encoding.FLOAT64, (), Grade.CORE),
     )
     files = (
         ManifestFile(0, "rows", "00" * 16, b"wrapped-rows", "ab" * 32),
         ManifestFile(0, "units", "11" * 16, b"wrapped-units", "cd" * 32),
     )
-    schema = schema_digest(dataset())
-    return Manifest(
-        "clinic", 1, "people", 1, schema, (ManifestTable("visits", columns, files, TableLimits(1000, 5, 3)),), engine
+    later = (
+        ManifestFile(0, "rows-core", "22" * 16, b"wrapped-core", "ef" * 32, 2),
+        ManifestFile(0, "units", "33" * 16, b"wrapped-units", "01" * 32),
     )
+    segments = Segment(1, "4" * 16, False, files), Segment(2, "5" * 16, True, later)
+    table = ManifestTable("visits", columns, segments, TableLimits(1000, 5, 3))
+    return Manifest("clinic", 2, "people", 1, schema_digest(dataset()), (table,), engine)
 
 
 def test_manifest_bytes_and_signature_are_those_written_down():
-    golden = json.loads((GOLDEN / "manifest-v1.json").read_text("utf-8"))
+    golden = json.loads((GOLDEN / "manifest-v2.json").read_text("utf-8"))
     key = SigningKey("sandbox-engine", bytes.fromhex(golden["seed"]))
     content = canonical_bytes(example(key.verifier.text).to_json())
     assert content.decode() == golden["manifest"]
@@ -61,11 +64,11 @@ def test_manifest_bytes_and_signature_are_those_written_down():
 
 
 def test_aad_bytes_are_those_written_down():
-    golden = json.loads((GOLDEN / "aad-v1.json").read_text("utf-8"))
+    golden = json.loads((GOLDEN / "aad-v2.json").read_text("utf-8"))
     manifest = example("engine")
     assert manifest.schema == golden["schema"]
     for item in golden["aad"]:
-        assert manifest.aad(item["table"], item["bucket"], item["kind"], item["file"]) == item["aad"]
+        assert manifest.aad(item["table"], item["bucket"], item["kind"], item["file"], item["version"]) == item["aad"]
 
 
 def test_a_loaded_version_opens_by_its_digest(world):
@@ -77,9 +80,10 @@ def test_a_loaded_version_opens_by_its_digest(world):
             version.bucket_key(table, bucket)
 
 
-def test_the_manifest_counts_and_tells_nothing(world):
+def test_the_manifest_counts_and_tells_nothing(world, tmp_path):
+    (tmp_path / "other").mkdir()
     one = world.load_visits(visits(10), 1, 2).manifest.to_json()
-    many = world.load_visits(visits(400), 2, 2).manifest.to_json()
+    many = World(tmp_path / "other").load_visits(visits(400), 1, 2).manifest.to_json()
 
     def shape(value):
         if isinstance(value, dict):
@@ -88,12 +92,21 @@ def test_the_manifest_counts_and_tells_nothing(world):
             return [shape(item) for item in value]
         return len(value) if isinstance(value, str) else value
 
-    assert shape(one) == {**shape(many), "version": 1}
+    assert shape(one) == shape(many)
     assert "CANARY" not in str(many)
 
 
 def manifest_file(world, number=1):
-    return world.store / "clinic" / str(number) / "manifest.json"
+    (found,) = (world.store / "clinic" / str(number)).glob("*.manifest.json")
+    return found
+
+
+def placed(path, content, signature):
+    """Put a manifest beside the one at `path`; its digest."""
+    digest = hashlib.sha256(content).hexdigest()
+    path.with_name(f"{digest}.manifest.json").write_bytes(content)
+    path.with_name(f"{digest}.manifest.sig").write_bytes(signature)
+    return digest
 
 
 def refused(world, digest, number=1, name="clinic", keys=None):
@@ -111,10 +124,11 @@ def test_any_other_byte_is_refused(world):
     assert not refused(world, digest)
     good = path.read_bytes()
     for at in range(0, len(good), 7):
-        path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+        bad = good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
+        path.write_bytes(bad)
         assert refused(world, digest)
         # Even where the log's digest were the forger's: the signature is not.
-        assert refused(world, hashlib.sha256(path.read_bytes()).hexdigest())
+        assert refused(world, placed(path, bad, path.with_suffix(".sig").read_bytes()))
     path.write_bytes(good)
     signature = path.with_suffix(".sig")
     signed = signature.read_bytes()
@@ -166,25 +180,26 @@ def test_signed_nonsense_is_refused(world):
         b"[]",
         b"not json",
         b"\xff",
-        canonical_bytes({**good, "format": "sandbox/manifest/v2"}),
+        canonical_bytes({**good, "format": "sandbox/manifest/v1"}),
         canonical_bytes({**good, "suite": "none"}),
         canonical_bytes({key: value for key, value in good.items() if key != "tables"}),
         canonical_bytes({**good, "engine": "someone"}),
         b"[" * 100_000,
     ):
-        path.write_bytes(bad)
-        path.with_suffix(".sig").write_bytes(world.keys.signer.sign(SIGNING_CONTEXT + bad))
-        assert refused(world, hashlib.sha256(bad).hexdigest())
+        assert refused(world, placed(path, bad, world.keys.signer.sign(SIGNING_CONTEXT + bad)))
+    again = placed(path, canonical_bytes(good), world.keys.signer.sign(SIGNING_CONTEXT + canonical_bytes(good)))
+    assert not refused(world, again)
 
 
 def test_keys_are_wrapped_for_their_place_alone(world):
     version = world.load_visits(buckets=2)
     table = version.manifest.tables[0]
-    first, second, third, fourth = table.files
+    (segment,) = table.segments
+    first, second, third, fourth = segment.files
     swapped = (replace(first, key=third.key), second, replace(third, key=first.key), fourth)
     folder = world.home / "forged"
     folder.mkdir()
-    forged = replace(version.manifest, tables=(replace(table, files=swapped),))
+    forged = replace(version.manifest, tables=(replace(table, segments=(replace(segment, files=swapped),)),))
     assert write_manifest(forged, folder, world.keys)
     for bucket in range(2):
         with pytest.raises(StoreRefused):

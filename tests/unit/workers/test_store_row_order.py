@@ -7,12 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_world import World, read_all, unit_runs, visits
 
+import workers.layout
 from sandbox.terms.dataset import Type
 from workers.bucket import ColumnArray
 from workers.layout import arrange, check_buckets
-from workers.row_order import row_order
+from workers.row_columns import taken
+from workers.row_order import _in_order, row_order
 from workers.schema import Encoding, StoredColumn
-from workers.tokens import units_of
+from workers.tokens import Tokens, tokens_of
 
 KEY = bytes(range(32))
 
@@ -25,13 +27,23 @@ def ordered(unit_of_row, columns, key=KEY):
     """The rows of each unit as tuples in stored order, units in token order."""
     stored = [StoredColumn(name, Type.INT, Encoding.INT64) for name in columns]
     arrays = [plain(values) for values in columns.values()]
-    units = units_of(pa.array(unit_of_row, pa.int64()).dictionary_encode(), key)
-    order = row_order(units, stored, arrays, key)
-    runs = [[] for _ in units.high]
-    for row in order:
-        runs[units.of_row[row]].append(tuple(int(array.values[row]) for array in arrays))
-    assert (np.diff(units.of_row[order]) >= 0).all()
-    return runs
+    tokens = tokens_of(pa.array(unit_of_row, pa.int64()), key)
+    order = row_order(tokens, stored, arrays, key)
+    halves = list(zip(tokens.high[order].tolist(), tokens.low[order].tolist(), strict=True))
+    assert halves == sorted(halves)
+    runs = {}
+    for half, row in zip(halves, order, strict=True):
+        runs.setdefault(half, []).append(tuple(int(array.values[row]) for array in arrays))
+    return list(runs.values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 9)), max_size=200))
+def test_rows_are_ordered_by_both_halves_of_the_token_and_then_as_drawn(rows):
+    """Against a plain sort, with what next to never comes: two units with one high half."""
+    high, low, drawn = (np.array([row[at] for row in rows], np.uint64) for at in range(3))
+    order = _in_order(Tokens(high, low), drawn)
+    assert sorted(order.tolist()) == list(range(len(rows)))
+    assert [rows[at] for at in order] == sorted(rows)
 
 
 @settings(max_examples=60)
@@ -85,7 +97,7 @@ def test_another_key_gives_another_order():
 
 def test_null_differs_from_zero_and_every_column_counts():
     def drawn(column):
-        units = units_of(pa.array(np.zeros(64, np.int64)).dictionary_encode(), KEY)
+        units = tokens_of(pa.array(np.zeros(64, np.int64)), KEY)
         stored = [StoredColumn(c, Type.INT, Encoding.INT64) for c in ("a", "b", "c")]
         base = plain(np.arange(64))
         return row_order(units, stored, [base, column, base], KEY).tolist()
@@ -97,16 +109,16 @@ def test_null_differs_from_zero_and_every_column_counts():
 
 
 def test_text_counts_by_its_characters_not_by_its_code():
-    units = units_of(pa.array(np.zeros(3, np.int64)).dictionary_encode(), KEY)
+    units = tokens_of(pa.array(np.zeros(3, np.int64)), KEY)
     stored = [StoredColumn("s", Type.STRING, Encoding.TEXT)]
-    one = ColumnArray(np.array([0, 1, -1], np.int32), dictionary=("x", "y"))
-    other = ColumnArray(np.array([1, 0, -1], np.int32), dictionary=("y", "x"))
+    one = ColumnArray(np.array([0, 1, -1], np.int32), dictionary=pa.array(["x", "y"]))
+    other = ColumnArray(np.array([1, 0, -1], np.int32), dictionary=pa.array(["y", "x"]))
     assert row_order(units, stored, [one], KEY).tolist() == row_order(units, stored, [other], KEY).tolist()
 
 
 def test_more_than_64_columns_and_slices_of_many_rows():
     rows = 40_000
-    units = units_of(pa.array(np.arange(rows) % 7).dictionary_encode(), KEY)
+    units = tokens_of(pa.array(np.arange(rows) % 7), KEY)
     stored = [StoredColumn(f"c{n}", Type.INT, Encoding.INT64) for n in range(70)]
     columns = [plain(np.arange(rows) + n, np.arange(rows) % 3 > 0) for n in range(70)]
     order = row_order(units, stored, columns, KEY)
@@ -119,14 +131,18 @@ def test_the_number_of_buckets_is_a_power_of_two(buckets):
         check_buckets(buckets)
 
 
-def test_a_file_holds_only_its_own_buckets_strings():
+def test_a_row_group_holds_only_its_own_strings(monkeypatch):
+    monkeypatch.setattr(workers.layout, "ROW_GROUP", 7)
     names = [f"unit{n}" for n in range(50)]
-    units = units_of(pa.array(names).dictionary_encode(), KEY)
+    tokens = tokens_of(pa.array(names).dictionary_encode(), KEY)
     stored = [StoredColumn("s", Type.STRING, Encoding.TEXT)]
-    column = ColumnArray(np.arange(50, dtype=np.int32), dictionary=tuple(names))
-    order = row_order(units, stored, [column], KEY)
-    found = []
-    for part in arrange(units, stored, [column], order, 8):
+    column = ColumnArray(np.arange(50, dtype=np.int32), dictionary=pa.array(names))
+    order = row_order(tokens, stored, [column], KEY)
+    units = workers.layout.unit_runs(Tokens(tokens.high[order], tokens.low[order]))
+    found, parts = [], list(arrange(stored, units, [taken(column, order)], 50))
+    assert [part.rows.num_rows for part in parts] == [7] * 7 + [1]
+    assert [part.units.num_rows for part in parts] == [50] + [0] * 7
+    for part in parts:
         texts = part.rows.column("s").combine_chunks()
         assert len(texts.dictionary) == part.rows.num_rows
         assert part.units.column_names == ["token_high", "token_low", "n"]

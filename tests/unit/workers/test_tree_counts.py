@@ -27,7 +27,8 @@ LOWS = st.fractions(-(10**6), 10**6, max_denominator=1000)
 def counted(tree, values, dtype):
     """Leaves of values in one group."""
     leaves = LeafCounts(tree)
-    leaves.add(np.zeros(len(values), np.int32), Vector(np.asarray(values, dtype), np.ones(len(values), np.bool_)))
+    held = Vector(np.asarray(values, dtype), np.ones(len(values), np.bool_))
+    leaves.add(np.zeros(len(values), np.int32), leaves.of(held))
     return {(int(at), int(rows)) for _, at, rows in leaves.counts.T}
 
 
