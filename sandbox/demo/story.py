@@ -116,7 +116,7 @@ def _held(console: Console, people: dict[str, Connection], frame: Any, folder: P
             running.result(timeout=60, review=False)
         except Refusal as pending:
             say(console, 2, f"ann sees: [yellow]{pending.code}[/]. {pending.detail}")
-    review = next(item for item in ray.reviews() if item["state"] != "approved")
+    review = next(item for item in ray.reviews() if item["purpose"] == _PUBLICATION)
     copy = ray.review(review["id"])
     say(console, 2, f"ray sees: {copy['sentence']['en']}")
     console.print(Padding(_review_rows(copy), (0, 0, 0, 4), expand=False))

@@ -74,6 +74,7 @@ class World:
 
     def __init__(self, folder: Path, datasets: Sequence[Loaded]) -> None:
         self.seen: list[str] = []
+        self.events: list[str] = []
         self.tokens: dict[str, str] = {}
         self.pairs: dict[str, KeyPair] = {}
         self.clock = HeldClock()
@@ -94,7 +95,7 @@ class World:
             {"boot": "boot", "network": "private", "workers": 2, "engine": engine.text},
             self.noise,
             *self.pools,
-            lambda name: self.seen.append(f"engine {name}"),
+            lambda name: self.events.append(f"engine {name}"),
         )
         self.engine = EngineThread(server, folder / "inner.sock")
         self.tap = Tap(folder / "inner.sock", folder / "engine.sock")
@@ -179,7 +180,12 @@ class World:
         self.seen.append(masked(f"{label}: {answer.status_code} {headers} {len(answer.content)} {answer.text}"))
 
     def _see_inside(self) -> None:
-        """The log's new entries, the sizes on the engine's socket, and when the service means to wake."""
+        """The engine's events, the log's new entries, the sizes on the engine's socket, and when the service means to wake.
+
+        Events are put here, where all jobs rest: the engine may be quicker than the answer to who submitted, or slower.
+        """
+        self.seen += self.events
+        self.events.clear()
         for body in self.ledger.entries(self._entries, self.ledger.size()):
             entry = json.loads(body)
             self.seen.append(masked(f"entry {entry['kind']} {entry['actor']} {len(body)} {json.dumps(entry)}"))
