@@ -189,6 +189,9 @@ ANSWERED = [
 ]
 """Each tells for certain whether p003 is there, too, where no noise is added. Ours adds it."""
 
+DRAWS = 60
+"""One count is drawn as it is about every other time, so all draws agree by chance once in 10^16 runs."""
+
 
 @pytest.mark.parametrize("sql", ANSWERED)
 def test_what_is_answered_about_few_is_bounded_and_noisy(engines: tuple[Engine, Engine, Engine], sql: str) -> None:
@@ -196,8 +199,9 @@ def test_what_is_answered_about_few_is_bounded_and_noisy(engines: tuple[Engine, 
         assert one <= most, primitive
         assert two <= most_squared, primitive
     assert any(one > 0 for _, one, *_ in moved(sql, ROWS, WITHOUT))
-    drawn = {tuple(tuple(vector) for table in noisy(sql, ROWS) for vector in table.vectors) for _ in range(4)}
-    assert len(drawn) > 1
+    draws = (tuple(tuple(vector) for table in noisy(sql, ROWS) for vector in table.vectors) for _ in range(DRAWS))
+    first = next(draws)
+    assert any(draw != first for draw in draws)
     # The control: without noise the two tables are told apart.
     assert str(engines[0].execute(sql).fetchall()) != str(engines[1].execute(sql).fetchall())
 
