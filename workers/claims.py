@@ -23,10 +23,11 @@ from sandbox.plan.relations import (
     Scan,
     Union,
     Window,
+    brought,
     columns_of,
     expressions_of,
     is_public,
-    rows_per_unit,
+    rows_brought,
     scans_of,
     sources_of,
 )
@@ -71,10 +72,8 @@ def _check_measurement(measurement: Measurement, manifests: Mapping[str, Manifes
     for scan, table in tables.items():
         _check_scan(scan, table)
     _check_nodes(relation)
-    limits = [table.limits for scan, table in tables.items() if not scan.public]
-    rows = min(rows_per_unit(relation), max(limit.max_rows_per_unit for limit in limits))
-    _require(max(bounds.rows, bounds.rows_per_group) <= rows)
-    _require(bounds.groups <= max(limit.max_groups_per_unit for limit in limits))
+    _require(max(bounds.rows, bounds.rows_per_group) <= rows_brought(relation))
+    _require(bounds.groups <= brought(relation, lambda scan: tables[scan].limits.max_groups_per_unit))
     _check_references(measurement.expressions, relation)
     for key in measurement.keys:
         origin = _origin(relation, key.operand)

@@ -17,7 +17,7 @@ from sandbox.plan.grouped import GroupScope
 from sandbox.plan.measurement import ContributionBounds, GroupKey, Measurement
 from sandbox.plan.naming import bare
 from sandbox.plan.nodes import ColumnRef, Expression, Literal, type_of
-from sandbox.plan.relations import Order, Relation, is_public, rows_max, rows_per_unit, scans_of, streamed
+from sandbox.plan.relations import Order, Relation, Scan, brought, is_public, rows_brought, rows_max
 from sandbox.plan.rewrite import normalise
 from sandbox.plan.scalar import bind_predicate, bind_scalar
 from sandbox.plan.scope import Scope
@@ -169,12 +169,13 @@ def _keys(groups: list[exp.Expr], scope: Scope) -> dict[Expression, GroupKey]:
 def _bounds(relation: Relation, keys: tuple[GroupKey, ...], binding: Binding) -> ContributionBounds:
     """What one unit can bring: no more rows and groups than its tables say, and than the relation has."""
     size = rows_max(relation)
-    private = [scan for scan in scans_of(relation) if not scan.public]
-    rows = min(max(scan.rows_per_unit for scan in private), size)
-    if not streamed(relation):
-        rows = min(rows, rows_per_unit(relation))
-    tables = [binding.datasets[scan.dataset].table(scan.table) for scan in private]
-    touched = max(table.max_groups_per_unit for table in tables if table is not None)
+    rows = min(rows_brought(relation), size)
+
+    def declared(scan: Scan) -> int:
+        table = binding.datasets[scan.dataset].table(scan.table)
+        return 0 if table is None else table.max_groups_per_unit
+
+    touched = brought(relation, declared)
     sizes = [key.size for key in keys]
     known = prod(each for each in sizes if each is not None)
     groups = size if None in sizes else known

@@ -4,6 +4,7 @@ Every node is a function of one unit at a time, so that all of them are computed
 less changes nothing of any other. Column names of a relation differ; nodes refer to columns of their source by name.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -182,6 +183,23 @@ def rows_per_unit(relation: Relation) -> int:
             return sum(rows_per_unit(source) for source in sources)
         case Join(left=left, kind=kind):
             return rows_per_unit(left) if kind in ("semi", "anti") else relation.rows_per_unit
+
+
+def brought(relation: Relation, each: Callable[[Scan], int]) -> int:
+    """What one unit brings at most of what `each` says for a private table: the most of its tables in a join, and in a
+    union the sum over the parts, which a unit may have rows in all of."""
+    match relation:
+        case Scan():
+            return 0 if relation.public else each(relation)
+        case Union(sources):
+            return sum(brought(source, each) for source in sources)
+        case _:
+            return max(brought(source, each) for source in sources_of(relation))
+
+
+def rows_brought(relation: Relation) -> int:
+    """The most rows of one unit that are measured, as far as the declarations of its tables say."""
+    return min(rows_per_unit(relation), brought(relation, lambda scan: scan.rows_per_unit))
 
 
 def rows_max(relation: Relation) -> int:

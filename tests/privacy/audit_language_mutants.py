@@ -43,7 +43,7 @@ EXACT: dict[str, LanguageMutant] = {
     ),
     "tables of a unit taken apart": LanguageMutant(faults.tables_of_a_unit_taken_apart, "union", "heavy", "sensitivity"),
     "union counted once for its rows": LanguageMutant(
-        faults.union_counted_once_for_its_rows, "union", "heavy", "sensitivity"
+        faults.union_counted_once_for_its_rows, "tight union", "heavy", "sensitivity"
     ),
     "per-unit aggregates over all units": LanguageMutant(
         faults.per_unit_aggregates_over_all_units, "large customers", "heavy", "additivity"

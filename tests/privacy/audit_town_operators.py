@@ -113,8 +113,9 @@ QUESTIONS: dict[str, Question] = {
         loose=_loose(0, 1),  # the first row of a unit has none before it
     ),
     # unions and joins
-    "union": Question(f"select count(*) as a, sum(v) as b {_BOTH}", "one order", _loose(1)),  # an order among the eight
+    "union": Question(f"select count(*) as a, sum(v) as b {_BOTH}", "heavy", _loose(1)),  # six of fourteen rows are orders
     "union by ward": Question(f"select w, count(*) as a {_BOTH} group by w", "alone"),
+    "tight union": Question(f"select count(*) as a {_BOTH}", bounds=ContributionBounds(9, 1, 9)),
     "join along a link": Question(f"select ward, count(*) as a, sum(l.price) as b {_LINES} group by ward", "one order"),
     "join on the unit": Question(f"select p.sex, count(*) as a, count(distinct o.person) as b, sum(o.size) as c {_PEOPLE} group by 1"),
     "self join": Question("select count(*) as a from town.orders o join town.orders q on q.person = o.person and q.size = o.size"),

@@ -53,7 +53,7 @@ def test_a_full_join_is_a_left_join_and_the_rows_on_the_right_that_found_nothing
     assert [join.kind for join in found(first, Join)] == ["left"]
     assert [join.kind for join in found(second, Join)] == ["anti"]
     assert rows_per_unit(union) == 80
-    assert plan.measurements[0].bounds.rows == 40
+    assert plan.measurements[0].bounds.rows == 80
 
 
 def test_of_one_row_a_unit_on_each_side_there_is_one_row_a_unit():

@@ -52,6 +52,7 @@ B = Scan("ward", "stays", "t2.", (("days", Type.INT),), 500, 9)
 C = Scan("reference", "cities", "t3.", (("city", Type.STRING), ("people", Type.INT)), 10, 0)
 DAYS, TOWN = ColumnRef("t2.days", Type.INT), ColumnRef("t1.city", Type.STRING)
 TOTAL = PerUnit(B, (), (("days", UnitAggregate("sum", DAYS, Type.INT)),))
+BOTH = 2 * VISITS.max_rows_per_unit, 2 * VISITS.max_groups_per_unit, 2 * VISITS.max_rows_per_unit
 ON = ((TOWN, ColumnRef("t3.city", Type.STRING)),)
 JOINED = Join(Join(A, TOTAL, "inner", (), 50, unique=True), C, "left", ON, 50, unique=True)
 WIDE = Measurement(JOINED, (replace(SEX, operand=ColumnRef("t1.sex", Type.STRING)),), BOUNDS, (CountRows(),))
@@ -123,6 +124,7 @@ def fitting():
     parts = tuple(Project(replace(SCAN, prefix=p), (("x", ColumnRef(p + "sex", Type.STRING)),)) for p in ("a.", "b."))
     united = replace(SIMPLE, relation=Union(parts), keys=(), primitives=(CountRows(),))
     yield "a union", united
+    yield "a union of what both parts bring", replace(united, bounds=ContributionBounds(*BOTH))
     some = Filter(C, NullTest(ColumnRef("t3.people", Type.INT)))
     yield "some public rows", replace(WIDE, relation=Join(A, some, "anti", ON, 50, unique=True))
     two = Scan("reference", "cities", "t4.", C.columns, 10, 0)
@@ -167,6 +169,18 @@ def wrong():
     few = replace(WIDE, relation=replace(B, prefix=""), keys=(), bounds=ContributionBounds(9, 4, 9))
     yield "more groups than the table allows", few
     yield "more rows than the relation has", replace(few, relation=TOTAL, bounds=ContributionBounds(2, 1, 1))
+    halves = tuple(Project(replace(SCAN, prefix=p), (("x", ColumnRef(p + "sex", Type.STRING)),)) for p in ("a.", "b."))
+    united = replace(SIMPLE, relation=Union(halves), keys=(), primitives=(CountRows(),))
+    rows, groups, _ = BOTH
+    yield (
+        "more rows than both parts of a union bring",
+        replace(united, bounds=ContributionBounds(rows + 1, groups, rows)),
+    )
+    yield (
+        "more groups than both parts of a union bring",
+        replace(united, bounds=ContributionBounds(rows, groups + 1, rows)),
+    )
+    yield "rows of a union beyond one of its parts alone", replace(SIMPLE, bounds=ContributionBounds(*BOTH))
     yield "public rows alone", replace(few, relation=C, bounds=ContributionBounds(1, 1, 1))
     for name, key in {
         "other keys": replace(SEX, values=("F", "X")),
