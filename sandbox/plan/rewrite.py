@@ -14,7 +14,8 @@ from sandbox.plan.facts import INTEGER_LIMIT
 from sandbox.plan.literals import FALSE, LARGEST, NULL, TRUE, as_type, is_null
 from sandbox.plan.nodes import (
     Arithmetic,
-    ColumnRef,
+    Call,
+    Case,
     Comparison,
     Conjunction,
     Disjunction,
@@ -42,9 +43,6 @@ __all__ = ["FALSE", "RULES", "TRUE", "Rule", "normalise"]
 
 Rule: TypeAlias = Callable[[Expression], Expression]
 
-_LEAVES = (ColumnRef, Literal)
-"""Nodes that no rule is about."""
-
 _BITS_MAX = 2_048
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
@@ -65,12 +63,16 @@ def normalise(expression: Expression) -> Expression:
 
 def _normal(expression: Expression, done: dict[int, Expression]) -> Expression:
     """`done` are nodes that are canonical already, by identity: what a rule moves is not looked at again."""
-    while not isinstance(expression, _LEAVES) and id(expression) not in done:
+    while id(expression) not in done:
+        rules = RULES.get(type(expression), ())
+        if not rules:
+            return expression
         parts = children(expression)
-        new = tuple(_normal(part, done) for part in parts)
-        expression = expression if new == parts else with_children(expression, new)
-        made = (rule(expression) for rule in RULES)
+        new = tuple([_normal(part, done) for part in parts])
+        if any(made is not part for made, part in zip(new, parts, strict=True)):
+            expression = with_children(expression, new)
         # Most rules give back the very node: comparing it with itself part by part is what a long query's time goes into.
+        made = (rule(expression) for rule in rules)
         changed = next((other for other in made if other is not expression and other != expression), None)
         if changed is None:
             done[id(expression)] = expression
@@ -277,28 +279,16 @@ def absorb(node: Expression) -> Expression:
     return operands[0] if len(operands) == 1 else type(node)(operands)
 
 
-RULES: tuple[Rule, ...] = (
-    real_constants,
-    fold_negation,
-    fold_arithmetic,
-    commute,
-    constants_right,
-    fit_constant,
-    fold_comparison,
-    truth_comparison,
-    truth_membership,
-    push_not,
-    fold_null_test,
-    sort_membership,
-    flatten,
-    gather_equalities,
-    absorb,
-    fold_call,
-    settle_choice,
-    settle_distinction,
-    order_arguments,
-    plain_pattern,
-    settle_case,
-    truth_case,
-    named_case,
-)
+RULES: dict[type, tuple[Rule, ...]] = {
+    Negation: (fold_negation,),
+    Arithmetic: (real_constants, fold_arithmetic, commute),
+    Comparison: (constants_right, fit_constant, fold_comparison, truth_comparison),
+    Membership: (truth_membership, sort_membership),
+    Not: (push_not,),
+    NullTest: (fold_null_test,),
+    Conjunction: (flatten, absorb),
+    Disjunction: (flatten, gather_equalities, absorb),
+    Call: (fold_call, settle_choice, settle_distinction, order_arguments, plain_pattern),
+    Case: (settle_case, truth_case, named_case),
+}
+"""The rules about each kind of node, in their order; none is about columns and constants."""
