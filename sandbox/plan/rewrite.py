@@ -4,7 +4,7 @@ Every rule keeps SQL's three-valued logic, the value of every row, and the types
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -39,7 +39,7 @@ from sandbox.plan.rewrite_choices import (
 )
 from sandbox.terms.dataset import Type
 
-__all__ = ["FALSE", "RULES", "TRUE", "Rule", "normalise"]
+__all__ = ["FALSE", "RULES", "TRUE", "Rule", "all_of", "normalise"]
 
 Rule: TypeAlias = Callable[[Expression], Expression]
 
@@ -61,6 +61,12 @@ def normalise(expression: Expression) -> Expression:
     return _normal(expression, {})
 
 
+def all_of(conditions: Sequence[Expression]) -> Expression:
+    """The canonical form of an AND of canonical conditions, whose parts are not looked at again."""
+    parts = [part for item in conditions for part in (item.operands if isinstance(item, Conjunction) else (item,))]
+    return _normal(Conjunction(tuple(parts)), {id(part): part for part in parts})
+
+
 def _normal(expression: Expression, done: dict[int, Expression]) -> Expression:
     """`done` are nodes that are canonical already, by identity: what a rule moves is not looked at again."""
     while id(expression) not in done:
@@ -71,13 +77,14 @@ def _normal(expression: Expression, done: dict[int, Expression]) -> Expression:
         new = tuple([_normal(part, done) for part in parts])
         if any(made is not part for made, part in zip(new, parts, strict=True)):
             expression = with_children(expression, new)
-        # Most rules give back the very node: comparing it with itself part by part is what a long query's time goes into.
-        made = (rule(expression) for rule in rules)
-        changed = next((other for other in made if other is not expression and other != expression), None)
-        if changed is None:
+        for rule in rules:
+            changed = rule(expression)
+            # Most rules give back the very node: comparing it with itself part by part is what a long query's time goes into.
+            if changed is not expression and changed != expression:
+                expression = changed
+                break
+        else:
             done[id(expression)] = expression
-            return expression
-        expression = changed
     return expression
 
 
@@ -85,8 +92,8 @@ def real_constants(node: Expression) -> Expression:
     """Integer constants in real arithmetic are real: cost * 2 is cost * 2.0."""
     if not isinstance(node, Arithmetic) or node.type is not Type.FLOAT:
         return node
-    left, right = (_real(side) for side in (node.left, node.right))
-    return replace(node, left=left, right=right)
+    left, right = _real(node.left), _real(node.right)
+    return node if left is node.left and right is node.right else Arithmetic(node.operator, left, right, node.type)
 
 
 def _real(side: Expression) -> Expression:
