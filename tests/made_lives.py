@@ -87,6 +87,29 @@ def joined() -> MadeLog:
     return log
 
 
+def apart() -> MadeLog:
+    """That enclave with two datasets and a grant of each, and questions over both under both grants."""
+    log = staffed()
+    log.registered("dental", new=False, limit=limit(50))
+    log.mark("registered dental")
+    log.loaded("dental")
+    log.mark("loaded dental")
+    log.granted(1)
+    log.mark("grant of clinic")
+    log.granted(2, first=False, datasets=["dental"])
+    log.mark("grant of dental")
+    both = {"also": also("dental"), "also_under": [{"grant": "g2", "grant_version": 1}]}
+    log.reserved(1, 20, **both)
+    log.mark("reserve 1")
+    log.committed(1)
+    log.mark("commit 1")
+    log.reused(2, 1, **both)
+    log.mark("reuse 2")
+    log.released(1)
+    log.mark("release 1")
+    return log
+
+
 def lived() -> MadeLog:
     """That enclave after everything that can happen in one has happened. Each query number is its own story."""
     log = opened()

@@ -45,7 +45,7 @@ def load_version(
     """
     from sandbox.terms.description import parse_description
 
-    dataset = parse_description(order.description)
+    dataset = parse_description(order.description, registered=True)
     if dataset.name != order.dataset:
         raise ValueError("the order and its description name different datasets")
     base = None

@@ -108,7 +108,7 @@ def version(connection: sqlite3.Connection, dataset: str) -> Version | None:
 @lru_cache(maxsize=256)
 def described(text: str) -> Dataset:
     """The dataset that a description describes. Descriptions never change, so each is parsed once."""
-    return parse_description(text)
+    return parse_description(text, registered=True)
 
 
 def read_person(row: sqlite3.Row) -> Person:

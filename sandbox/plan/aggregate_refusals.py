@@ -78,7 +78,17 @@ def not_a_number(call: AggregateCall, argument: exp.Expr, kind: Type, scope: Col
     elif kind is Type.STRING:
         new = [*new, f"{_word(call, scope)}(cast({inner} as double))"]
     detail = f"{_word(call, scope)} takes numbers, not a {kind.value}."
+    if kind.is_number:  # rows of a number that is NULL by its form: x / 0
+        detail = "This is NULL in every row: it divides by 0, or computes with NULL."
+        new = _undivided(argument, call, scope)
     return scope.refuse(TypeMismatch, detail, argument, *_instead(call, scope, *new))
+
+
+def _undivided(argument: exp.Expr, call: AggregateCall, scope: Columns) -> list[str]:
+    """The aggregate of what is divided by 0, else a count of rows."""
+    inner = argument.this if isinstance(argument, exp.Paren) else argument
+    whole = [f"{_word(call, scope)}({text_of(inner.this, scope)})"] if isinstance(inner, exp.Div) else []
+    return [*whole, "count(*)"]
 
 
 def not_ranked(call: AggregateCall, argument: exp.Expr, kind: Type, scope: Columns) -> Unanswerable:

@@ -9,7 +9,7 @@ from sandbox.plan.binding import Binding
 from sandbox.plan.naming import bare
 from sandbox.plan.nodes import ColumnRef, Comparison, Conjunction, Disjunction, Expression, type_of
 from sandbox.plan.relations import Filter, Relation
-from sandbox.plan.rewrite import TRUE, normalise
+from sandbox.plan.rewrite import TRUE, all_of, normalise
 from sandbox.plan.scalar import bind_predicate
 from sandbox.plan.scope import Scope
 from sandbox.plan.sources import names_in
@@ -74,13 +74,13 @@ def equality(first: Expression, second: Expression, node: exp.Expr, binding: Bin
 
 
 def filtered(relation: Relation, predicates: list[Expression]) -> Relation:
-    """The rows for which all predicates are true, in one filter."""
+    """The rows for which all predicates, which are canonical, are true, in one filter."""
     if isinstance(relation, Filter):
         predicates = [relation.predicate, *predicates]
         relation = relation.source
     if not predicates:
         return relation
-    predicate = normalise(Conjunction(tuple(predicates)) if len(predicates) > 1 else predicates[0])
+    predicate = all_of(predicates)
     return relation if predicate == TRUE else Filter(relation, predicate)
 
 

@@ -63,6 +63,7 @@ from sandbox.plan.relations import (
 )
 from sandbox.plan.rendering import render
 from sandbox.terms.dataset import Type
+from sandbox.terms.plain_text import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class _Said:
         self._answer(plan.answer, shown=True)
 
     def _add(self, words: str, effect: str, after: tuple[int, ...], *, noisy: bool = False) -> int:
-        self.steps.append(Step(words + self._fresh(), effect, after, noisy))
+        self.steps.append(Step(visible(words + self._fresh()), effect, after, noisy))
         return len(self.steps) - 1
 
     def _fresh(self) -> str:

@@ -1,10 +1,10 @@
 """Expressions as JSON and as sortable text, and their parts."""
 
-import json
 import re
-from dataclasses import replace
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from json.encoder import encode_basestring
+from typing import Any, TypeAlias
 
 from sandbox.plan.nodes import (
     Arithmetic,
@@ -27,43 +27,99 @@ _LONGEST_NUMBER = 1_300
 _NUMBER = re.compile(r"-?\d+(?:/\d+)?", re.ASCII)
 
 
+_Parts: TypeAlias = tuple[Expression, ...]
+
+# One look-up by the kind of node, where `match` would try one kind after the other: planning is half made of these.
+_PARTS: dict[type, Callable[[Any], _Parts]] = {
+    Negation: lambda node: (node.operand,),
+    NullTest: lambda node: (node.operand,),
+    Not: lambda node: (node.operand,),
+    Membership: lambda node: (node.operand,),
+    Arithmetic: lambda node: (node.left, node.right),
+    Comparison: lambda node: (node.left, node.right),
+    Conjunction: lambda node: node.operands,
+    Disjunction: lambda node: node.operands,
+    Call: lambda node: node.operands,
+    Case: lambda node: (*(part for branch in node.branches for part in branch), node.default),
+}
+_REMADE: dict[type, Callable[[Any, _Parts], Expression]] = {
+    Negation: lambda node, new: Negation(new[0], node.type),
+    NullTest: lambda _, new: NullTest(new[0]),
+    Not: lambda _, new: Not(new[0]),
+    Membership: lambda node, new: Membership(new[0], node.values),
+    Arithmetic: lambda node, new: Arithmetic(node.operator, new[0], new[1], node.type),
+    Comparison: lambda node, new: Comparison(node.operator, new[0], new[1]),
+    Conjunction: lambda _, new: Conjunction(new),
+    Disjunction: lambda _, new: Disjunction(new),
+    Call: lambda node, new: Call(node.function, new, node.type),
+    Case: lambda node, new: Case(tuple(zip(new[:-1:2], new[1::2], strict=True)), new[-1], node.type),
+}
+
+
 def children(expression: Expression) -> tuple[Expression, ...]:
     """The expressions directly below; the values of a Membership are part of it."""
-    match expression:
-        case Negation(operand) | NullTest(operand) | Not(operand) | Membership(operand):
-            return (operand,)
-        case Arithmetic(_, left, right) | Comparison(_, left, right):
-            return (left, right)
-        case Conjunction(operands) | Disjunction(operands) | Call(_, operands):
-            return operands
-        case Case(branches, default):
-            return (*(part for branch in branches for part in branch), default)
-        case _:
-            return ()
+    parts = _PARTS.get(type(expression))
+    return parts(expression) if parts is not None else ()
 
 
 def with_children(expression: Expression, new: tuple[Expression, ...]) -> Expression:
     """The same node over other expressions, as many as before."""
-    match expression:
-        case Negation() | NullTest() | Not() | Membership():
-            return replace(expression, operand=new[0])
-        case Arithmetic() | Comparison():
-            return replace(expression, left=new[0], right=new[1])
-        case Conjunction() | Disjunction() | Call():
-            return replace(expression, operands=new)
-        case Case():
-            *parts, default = new
-            return replace(expression, branches=tuple(zip(parts[::2], parts[1::2], strict=True)), default=default)
-        case _:
-            return expression
+    remade = _REMADE.get(type(expression))
+    return remade(expression, new) if remade is not None else expression
 
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_SORTED: dict[type, Callable[[Any], str]] = {
+    ColumnRef: lambda node: f'{{"name":{encode_basestring(node.name)},"node":"column","type":"{node.type}"}}',
+    Literal: lambda node: f'{{"node":"literal","type":"{node.type}","value":{_value_text(node.value)}}}',
+    Negation: lambda node: f'{{"node":"negation","operand":{_text_of(node.operand)},"type":"{node.type}"}}',
+    Arithmetic: lambda node: (
+        f'{{"left":{_text_of(node.left)},"node":"arithmetic","operator":"{node.operator}",'
+        f'"right":{_text_of(node.right)},"type":"{node.type}"}}'
+    ),
+    Comparison: lambda node: (
+        f'{{"left":{_text_of(node.left)},"node":"comparison","operator":"{node.operator}","right":{_text_of(node.right)}}}'
+    ),
+    Membership: lambda node: (
+        f'{{"node":"membership","operand":{_text_of(node.operand)},"values":{_list_text(node.values)}}}'
+    ),
+    NullTest: lambda node: f'{{"node":"null_test","operand":{_text_of(node.operand)}}}',
+    Not: lambda node: f'{{"node":"not","operand":{_text_of(node.operand)}}}',
+    Conjunction: lambda node: f'{{"node":"and","operands":{_list_text(node.operands)}}}',
+    Disjunction: lambda node: f'{{"node":"or","operands":{_list_text(node.operands)}}}',
+    Case: lambda node: (
+        f'{{"branches":[{",".join(map(_branch_text, node.branches))}],'
+        f'"else":{_text_of(node.default)},"node":"case","type":"{node.type}"}}'
+    ),
+    Call: lambda node: (
+        f'{{"function":{encode_basestring(node.function)},"node":"call",'
+        f'"operands":{_list_text(node.operands)},"type":"{node.type}"}}'
+    ),
+}
 
 
 def sort_key(expression: Expression) -> bytes:
-    """Canonical bytes, by which operands are ordered: those of `canonical_bytes`, without its checks of foreign values."""
-    return _ENCODER.encode(expression_json(expression)).encode()
+    """Canonical bytes, by which operands are ordered: those of `canonical_bytes` of `expression_json`, written at once."""
+    return _text_of(expression).encode()
+
+
+def _text_of(expression: Expression) -> str:
+    return _SORTED[type(expression)](expression)
+
+
+def _list_text(listed: tuple[Expression, ...]) -> str:
+    return f"[{','.join(map(_text_of, listed))}]"
+
+
+def _branch_text(branch: tuple[Expression, Expression]) -> str:
+    return f'{{"then":{_text_of(branch[1])},"when":{_text_of(branch[0])}}}'
+
+
+def _value_text(value: Fraction | int | str | bool | None) -> str:
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is None:
+        return "null"
+    return ("true" if value else "false") if isinstance(value, bool) else f'"{value}"'
 
 
 def expression_json(expression: Expression) -> dict[str, Any]:

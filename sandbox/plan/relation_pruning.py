@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from sandbox.plan.expressions import sort_key
-from sandbox.plan.nodes import ColumnRef, Conjunction, Expression, type_of
+from sandbox.plan.nodes import ColumnRef, Expression, type_of
 from sandbox.plan.relations import (
     Filter,
     Join,
@@ -19,7 +19,7 @@ from sandbox.plan.relations import (
     columns_of,
     scans_of,
 )
-from sandbox.plan.rewrite import normalise
+from sandbox.plan.rewrite import all_of, normalise
 from sandbox.plan.sources import names_in, replaced
 
 _Keys: TypeAlias = tuple[tuple[str, Expression], ...]
@@ -114,7 +114,7 @@ def _renamed(relation: Relation, state: _Tidy, *, whole: bool = False) -> Relati
             below = _renamed(source, state)
             condition = state.expression(predicate)
             if isinstance(below, Filter):
-                return Filter(below.source, normalise(Conjunction((below.predicate, condition))))
+                return Filter(below.source, all_of((below.predicate, condition)))
             return Filter(below, condition)
         case Project(source, columns):
             below = _renamed(source, state)

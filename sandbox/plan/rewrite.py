@@ -4,7 +4,7 @@ Every rule keeps SQL's three-valued logic, the value of every row, and the types
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -14,7 +14,8 @@ from sandbox.plan.facts import INTEGER_LIMIT
 from sandbox.plan.literals import FALSE, LARGEST, NULL, TRUE, as_type, is_null
 from sandbox.plan.nodes import (
     Arithmetic,
-    ColumnRef,
+    Call,
+    Case,
     Comparison,
     Conjunction,
     Disjunction,
@@ -38,12 +39,9 @@ from sandbox.plan.rewrite_choices import (
 )
 from sandbox.terms.dataset import Type
 
-__all__ = ["FALSE", "RULES", "TRUE", "Rule", "normalise"]
+__all__ = ["FALSE", "RULES", "TRUE", "Rule", "all_of", "normalise"]
 
 Rule: TypeAlias = Callable[[Expression], Expression]
-
-_LEAVES = (ColumnRef, Literal)
-"""Nodes that no rule is about."""
 
 _BITS_MAX = 2_048
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -63,19 +61,30 @@ def normalise(expression: Expression) -> Expression:
     return _normal(expression, {})
 
 
+def all_of(conditions: Sequence[Expression]) -> Expression:
+    """The canonical form of an AND of canonical conditions, whose parts are not looked at again."""
+    parts = [part for item in conditions for part in (item.operands if isinstance(item, Conjunction) else (item,))]
+    return _normal(Conjunction(tuple(parts)), {id(part): part for part in parts})
+
+
 def _normal(expression: Expression, done: dict[int, Expression]) -> Expression:
     """`done` are nodes that are canonical already, by identity: what a rule moves is not looked at again."""
-    while not isinstance(expression, _LEAVES) and id(expression) not in done:
-        parts = children(expression)
-        new = tuple(_normal(part, done) for part in parts)
-        expression = expression if new == parts else with_children(expression, new)
-        made = (rule(expression) for rule in RULES)
-        # Most rules give back the very node: comparing it with itself part by part is what a long query's time goes into.
-        changed = next((other for other in made if other is not expression and other != expression), None)
-        if changed is None:
-            done[id(expression)] = expression
+    while id(expression) not in done:
+        rules = RULES.get(type(expression), ())
+        if not rules:
             return expression
-        expression = changed
+        parts = children(expression)
+        new = tuple([_normal(part, done) for part in parts])
+        if any(made is not part for made, part in zip(new, parts, strict=True)):
+            expression = with_children(expression, new)
+        for rule in rules:
+            changed = rule(expression)
+            # Most rules give back the very node: comparing it with itself part by part is what a long query's time goes into.
+            if changed is not expression and changed != expression:
+                expression = changed
+                break
+        else:
+            done[id(expression)] = expression
     return expression
 
 
@@ -83,8 +92,8 @@ def real_constants(node: Expression) -> Expression:
     """Integer constants in real arithmetic are real: cost * 2 is cost * 2.0."""
     if not isinstance(node, Arithmetic) or node.type is not Type.FLOAT:
         return node
-    left, right = (_real(side) for side in (node.left, node.right))
-    return replace(node, left=left, right=right)
+    left, right = _real(node.left), _real(node.right)
+    return node if left is node.left and right is node.right else Arithmetic(node.operator, left, right, node.type)
 
 
 def _real(side: Expression) -> Expression:
@@ -277,28 +286,16 @@ def absorb(node: Expression) -> Expression:
     return operands[0] if len(operands) == 1 else type(node)(operands)
 
 
-RULES: tuple[Rule, ...] = (
-    real_constants,
-    fold_negation,
-    fold_arithmetic,
-    commute,
-    constants_right,
-    fit_constant,
-    fold_comparison,
-    truth_comparison,
-    truth_membership,
-    push_not,
-    fold_null_test,
-    sort_membership,
-    flatten,
-    gather_equalities,
-    absorb,
-    fold_call,
-    settle_choice,
-    settle_distinction,
-    order_arguments,
-    plain_pattern,
-    settle_case,
-    truth_case,
-    named_case,
-)
+RULES: dict[type, tuple[Rule, ...]] = {
+    Negation: (fold_negation,),
+    Arithmetic: (real_constants, fold_arithmetic, commute),
+    Comparison: (constants_right, fit_constant, fold_comparison, truth_comparison),
+    Membership: (truth_membership, sort_membership),
+    Not: (push_not,),
+    NullTest: (fold_null_test,),
+    Conjunction: (flatten, absorb),
+    Disjunction: (flatten, gather_equalities, absorb),
+    Call: (fold_call, settle_choice, settle_distinction, order_arguments, plain_pattern),
+    Case: (settle_case, truth_case, named_case),
+}
+"""The rules about each kind of node, in their order; none is about columns and constants."""

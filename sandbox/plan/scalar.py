@@ -1,6 +1,7 @@
 """Row-wise expressions: sqlglot nodes become typed nodes of the plan, each a total function of one row."""
 
 from collections.abc import Mapping, Sequence
+from unicodedata import normalize
 
 from sqlglot import exp
 
@@ -166,7 +167,7 @@ def bind_predicate(node: exp.Expr, scope: Columns) -> Expression:
 
 def _literal(node: exp.Literal, scope: Columns) -> Literal:
     if node.args["is_string"]:
-        return Literal(str(node.this), Type.STRING)
+        return Literal(normalize("NFC", str(node.this)), Type.STRING)  # as texts of rows and declared keys are
     literal = number_literal(str(node.this))
     if literal is None:
         raise scope.refuse(RangeTooWide, "Numbers have up to 40 digits, integers stay within 2^62.", node)

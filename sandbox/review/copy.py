@@ -65,7 +65,7 @@ class ReviewCopy:
         if language == "zh":
             return (
                 f"{self.organisation} 的 {self.author} 申请从 {_names(self.plan, '、')} 第 {self.data_version} 版"
-                f"（{_GRADES_ZH.get(self.grade, self.grade)}）带出 1 张表，共 {rows * columns} 个单元格"
+                f"（{_GRADES_ZH.get(self.grade, self.grade)}）{_beside(self.plan, '及公开数据集 ', '、')}带出 1 张表，共 {rows * columns} 个单元格"
                 f"（{rows} 组 × {columns} 列{_OPEN[1] if open_ else ''}），目的为 {self.purpose}，依据授权 "
                 f"{'和 '.join(f'{grant}（{ends} 到期）' for grant, ends in named)}。"
             )
@@ -73,7 +73,7 @@ class ReviewCopy:
             f"{self.author} of {self.organisation} asks to take out 1 table of {_many(rows * columns, 'cell')} "
             f"({_many(rows, 'group')} × {_many(columns, 'column')}{_OPEN[0] if open_ else ''}) on "
             f"{_names(self.plan, ' and ')} version "
-            f"{self.data_version} ({self.grade}) for the purpose {self.purpose}, under grant "
+            f"{self.data_version} ({self.grade}){_beside(self.plan, ' beside public ', ' and ')} for the purpose {self.purpose}, under grant "
             f"{' and grant '.join(f'{grant}, which ends {ends}' for grant, ends in named)}."
         )
 
@@ -145,6 +145,11 @@ def _grant(standing: GrantStanding) -> dict[str, Any]:
 
 def _names(plan: Plan, between: str) -> str:
     return between.join(plan.datasets)
+
+
+def _beside(plan: Plan, word: str, between: str) -> str:
+    """The public datasets that the question reads too, after a word; nothing where it reads none."""
+    return word + between.join(plan.public_datasets) if plan.public_datasets else ""
 
 
 def _bounds(plan: Plan) -> dict[str, int]:

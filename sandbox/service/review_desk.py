@@ -19,6 +19,7 @@ from sandbox.service.reviewed_query import Reviewed, counted, plan_of, reviewed
 from sandbox.service.ruling import intervals, profile_for
 from sandbox.service.views import QueryView
 from sandbox.terms.answer import Answer
+from sandbox.terms.dataset import Dataset
 from sandbox.terms.people import Person
 from sandbox.terms.refusal import AlreadyDecided, Fault, MalformedRequest, NotFound, OwnRequest, ReviewChanged
 
@@ -176,11 +177,15 @@ def _waits(review: ReviewRecord) -> bool:
     return review.decision is None or (review.opening.outcome == Outcome.SAMPLED and not review.votes)
 
 
+def _named(dataset: Dataset) -> str:
+    return f"{dataset.name} (public)" if dataset.public else dataset.name
+
+
 def _summary(item: Reviewed, actor: Person) -> ReviewSummary:
     opening = item.review.opening
     return ReviewSummary(
         id=opening.id,
-        dataset=", ".join(dataset.name for dataset in item.datasets if not dataset.public),
+        dataset=", ".join(_named(dataset) for dataset in sorted(item.datasets, key=lambda dataset: dataset.public)),
         grade=item.grade.value,
         purpose=str(item.record.request["purpose"]),
         outcome=opening.outcome,

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from unicodedata import is_normalized
 
 from sandbox.terms.dataset import Column, ColumnRole, Grade, KeyValue, Type
 from sandbox.terms.granularity import default_granularity
@@ -134,6 +135,9 @@ def _keys(section: Section, kind: Type) -> tuple[KeyValue, ...]:
             fits = isinstance(key, str) and first_unsafe(key, breaks=False) is None
         if not fits:
             section.refuse("This key does not fit the column's type.", allowed, "keys", number)
+        if isinstance(key, str) and not section.source.registered and not is_normalized("NFC", key):
+            composed = 'the same text in Unicode NFC, as rows have it: "é" as one character'
+            section.refuse("This key is not in Unicode NFC.", composed, "keys", number)
         if key in seen:
             section.refuse("This key is listed twice.", allowed, "keys", number)
         seen.add(key)

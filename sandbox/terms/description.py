@@ -30,17 +30,18 @@ _KEYED = (Type.INT, Type.STRING, Type.DATE)
 _EPSILON_ALLOWED = 'a positive decimal in a string, such as "20", up to 9000000000'
 
 
-def parse_description(text: str, file: str = "description.toml") -> Dataset:
+def parse_description(text: str, file: str = "description.toml", *, registered: bool = False) -> Dataset:
     """Read a description. The dataset's columns, keys and tables come out checked and in canonical form.
 
     Args:
         text: TOML 1.0, at most 1 MiB.
         file: the name that messages carry.
+        registered: the text was accepted before, and is read as it was then.
 
     Raises:
         DescriptionInvalid: "file:line: what is wrong. Allowed: ..."; facts `file`, `line`, `allowed`.
     """
-    source = Source(text, file)
+    source = Source(text, file, registered=registered)
     root = Section(source, (), source.root, ("dataset", "unit_spaces", "tables"))
     head = root.section("dataset", _HEAD, "a table [dataset]")
     public = head.flag("public")

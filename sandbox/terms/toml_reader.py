@@ -25,10 +25,11 @@ _WORDS = {dict: "a table", list: "an array", str: "a string", bool: "true or fal
 
 
 class Source:
-    """One TOML text: its values, and the line of each."""
+    """One TOML text: its values, and the line of each. What is `registered` was accepted under the rules of its time."""
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, *, registered: bool = False) -> None:
         self.file = file
+        self.registered = registered
         self.lines: dict[Path, int] = {}
         self.root = self._load(text)
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from unicodedata import normalize
 
 from sandbox.plan.functions import FUNCTIONS
 from sandbox.plan.functions.entry import Function
@@ -42,7 +43,7 @@ class Field:
         return Pair(self.name, self.name, self.kind)
 
 
-TEXTS = ("", "a", "A", "x", "汉", "é", "🙂", "it's", "Rome", "a b", "an")
+TEXTS = ("", "a", "A", "x", "汉", "é", "e\u0301", "🙂", "it's", "Rome", "a b", "an")
 LITERALS: dict[Type, tuple[str, ...]] = {
     Type.INT: ("0", "1", "2", "-1", "3", "7", "10", "50"),
     Type.FLOAT: ("0.5", "-1.25", "2.0", "10.75", "0.125", "100.5"),
@@ -123,7 +124,7 @@ class Speaker:
 
     def literal(self, kind: Type) -> Pair:
         text = self.source.choice(LITERALS[kind])
-        return Pair(text, f"{text}::double" if kind is Type.FLOAT else text, kind)
+        return Pair(text, f"{text}::double" if kind is Type.FLOAT else normalize("NFC", text), kind)
 
     def value(self, kind: Type, depth: int = 2) -> Pair:
         """Any expression of the type."""

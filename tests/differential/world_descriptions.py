@@ -53,7 +53,7 @@ AWKWARD = (
 [tables.things.columns]
 who    = { type = "string", role = "unit" }
 n      = { type = "int", bounds = [0, 999] }
-label  = { type = "string", keys = ["", "a", "e\\u0301", "it's", "never", "Ω", "汉字", "🙂"] }
+label  = { type = "string", keys = ["", "a", "é", "it's", "never", "Ω", "汉字", "🙂"] }
 flag   = { type = "bool" }
 size   = { type = "int", bounds = [-9, 9] }
 value  = { type = "float", bounds = [-10.0, 10.0], granularity = 0.125 }

@@ -46,6 +46,7 @@ from sandbox.terms.people import Person, Role
 from sandbox.terms.refusal import (
     BudgetInsufficient,
     DatasetExists,
+    DescriptionInvalid,
     GrantNotInForce,
     IdempotencyKeyReused,
     NameTaken,
@@ -91,6 +92,19 @@ def test_records_come_back_as_they_were_given(ledger: Any) -> None:
         "analyst",
     ]
     assert [account.kind for account in ledger.accounts("patients")] == ["space"]
+
+
+def test_a_dataset_registered_before_keys_had_a_form_is_read_as_it_was(ledger: Any) -> None:
+    """One description of another form shuts nobody out; the control is that it could not be registered now."""
+    text = description("older", new_space=False).replace('"F", "M"', '"F", "e\u0301"')
+    older = parse_description(text, registered=True)
+    ledger.add_dataset(
+        older, text, SPACE, loss(1000, 100), loss(1000, 100), entry("dataset.registered", actor="bureau")
+    )
+    assert [dataset.name for dataset in ledger.datasets()] == ["clinic", "older"]
+    assert ledger.dataset("older") == (older, text)
+    with pytest.raises(DescriptionInvalid):
+        parse_description(text)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from sandbox.plan.nodes import (
 )
 from sandbox.plan.rewrite import normalise
 from sandbox.plan.soundness_expressions import check_types
+from sandbox.terms.canonical import canonical_bytes
 from sandbox.terms.dataset import Type
 
 TYPES = {"i": Type.INT, "f": Type.FLOAT, "s": Type.STRING, "b": Type.BOOL, "d": Type.DATE, "t": Type.TIMESTAMP}
@@ -122,6 +123,19 @@ def test_json_and_back(expression):
     document = json.loads(json.dumps(expression_json(expression)))
     assert read_expression(document) == expression
     assert sort_key(read_expression(document)) == sort_key(expression)
+
+
+@given(expression=EXPRESSIONS)
+def test_operands_are_ordered_by_their_canonical_bytes(expression):
+    for part in walk(expression):
+        assert sort_key(part) == canonical_bytes(expression_json(part))
+
+
+@given(text=st.text(st.characters(exclude_categories=["Cs"])), number=st.fractions())
+def test_texts_and_numbers_are_ordered_by_their_canonical_bytes_too(text, number):
+    constants = Literal(text, Type.STRING), Literal(number, Type.FLOAT), Literal(number.numerator, Type.INT)
+    for item in (*constants, ColumnRef(text, Type.STRING), Call(text, constants, Type.BOOL)):
+        assert sort_key(item) == canonical_bytes(expression_json(item))
 
 
 @given(expression=EXPRESSIONS)

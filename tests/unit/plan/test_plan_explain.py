@@ -1,6 +1,7 @@
 """Plans in words and as pictures: every node, both languages, nothing that only the plan knows by name."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations, pairwise
 from typing import get_args
@@ -14,7 +15,7 @@ from sandbox.plan.compile import compile_query
 from sandbox.plan.explain import explain, steps
 from sandbox.plan.explain_columns import LONGEST
 from sandbox.plan.functions import FUNCTIONS
-from sandbox.plan.nodes import Call, ColumnRef, Literal, Not, NullTest, type_of
+from sandbox.plan.nodes import Call, ColumnRef, Comparison, Literal, Not, NullTest, type_of
 from sandbox.plan.picture import picture, text_width
 from sandbox.plan.primitives import Primitive
 from sandbox.plan.relations import Filter, Join, Relation, sources_of
@@ -343,3 +344,37 @@ def test_moments_beyond_the_calendar_are_written_too(kind):
 def test_a_number_with_many_digits_is_its_double():
     assert render(Literal(Fraction(10**300, 7), Type.FLOAT)) == repr(10**300 / 7)
     assert render(Literal(Fraction(1, 3), Type.FLOAT)) == "(1.0 / 3.0)"
+
+
+HIDDEN = "a\nb\u200bc\ufffed\te\u00ade\u0007"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_hides_in_a_text_is_shown_by_its_number(language):
+    scan = compile_query("select count(*) from visits where city = 'O''Hare 北京'", SHOP)
+    hidden = replace(
+        scan.measurements[0].relation,
+        predicate=Comparison("=", ColumnRef("city", Type.STRING), Literal(HIDDEN, Type.STRING)),
+    )
+    plan = replace(scan, measurements=(replace(scan.measurements[0], relation=hidden),))
+    said, drawn = "".join(explain(plan, language)), picture(plan, language)
+    escaped = r"a\u{a}b\u{200b}c\u{fffe}d\u{9}e\u{ad}e\u{7}"
+    assert escaped in said
+    assert escaped in "".join(ET.fromstring(drawn).itertext())
+    for letter in HIDDEN.replace("\n", ""):
+        assert letter.isalpha() or (letter not in said and letter not in drawn)
+    assert "'O''Hare 北京'" in "".join(explain(scan, language))  # the control: what shows is left as it is
+
+
+def test_what_hides_in_a_name_is_shown_too():
+    plan = compile_query('select n + 1 as "k\nq" from (select count(*) as n from visits)', SHOP)
+    assert any(r"k\u{a}q = " in said for said in explain(plan)) and not any("\n" in said for said in explain(plan))
+    assert r"k\u{a}q" in "".join(ET.fromstring(picture(plan)).itertext())
+
+
+def test_text_constants_are_composed_as_rows_are():
+    composed, apart = (
+        compile_query(f"select count(*) from visits where city = '{text}'", SHOP) for text in ("é", "e\u0301")
+    )
+    other = compile_query("select count(*) from visits where city = 'e'", SHOP)
+    assert composed == apart != other

@@ -8,9 +8,10 @@ from plan_examples import CLINIC
 from row_conditions import condition
 from row_reference import value_of
 
+from sandbox.plan.compile import compile_query
 from sandbox.plan.evaluate import evaluate
 from sandbox.plan.nodes import Call, Case, ColumnRef, Comparison, Conjunction, Disjunction, Literal, Not, NullTest
-from sandbox.plan.rewrite import FALSE, RULES, TRUE, normalise
+from sandbox.plan.rewrite import FALSE, RULES, TRUE, all_of, normalise
 from sandbox.plan.soundness_expressions import check_types
 from sandbox.terms.dataset import Type
 
@@ -159,8 +160,8 @@ def test_every_rule_is_needed():
     conditions = [item for pair in EQUAL for item in pair] + ["(not urgent) is null is null"]
     bounded = [bound(item) for item in conditions]
     complete = [normalise(item) for item in bounded]
-    for rule in RULES:
-        room.RULES = tuple(item for item in RULES if item is not rule)
+    for rule in {rule for rules in RULES.values() for rule in rules}:
+        room.RULES = {kind: tuple(item for item in rules if item is not rule) for kind, rules in RULES.items()}
         try:
             assert [normalise(item) for item in bounded] != complete, rule.__name__
         finally:
@@ -172,6 +173,42 @@ def test_long_chains_do_not_exhaust_the_stack():
     assert len(normalise(bound(operands)).values) == 900
     nested = " and ".join(["(age = 1 or ward = 2)"] * 300)
     assert isinstance(normalise(bound(nested)), Disjunction)
+
+
+def _looked_at(monkeypatch):
+    """How often rules look at the comparisons of a long WHERE while it is planned."""
+    import sandbox.plan.rewrite as room
+
+    seen = []
+
+    def looked(node):
+        seen.append(node)
+        return node
+
+    monkeypatch.setattr(room, "RULES", RULES | {Comparison: (looked, *RULES[Comparison])})
+    long = " and ".join(f"cost + {number} > age" for number in range(200))
+    compile_query(f"select count(*) from (select * from clinic.visits where {long}) where urgent", CLINIC)
+    return len(seen) / 200
+
+
+def test_each_part_of_a_long_condition_is_brought_to_its_form_once_and_again_under_its_new_names(monkeypatch):
+    assert _looked_at(monkeypatch) <= 4
+
+
+def test_control_conditions_that_are_brought_to_their_form_wherever_they_meet_are_looked_at_more(monkeypatch):
+    def again(conditions):
+        return normalise(Conjunction(tuple(conditions)))
+
+    monkeypatch.setattr("sandbox.plan.conditions.all_of", again)
+    monkeypatch.setattr("sandbox.plan.relation_pruning.all_of", again)
+    assert _looked_at(monkeypatch) > 4
+
+
+@pytest.mark.parametrize("text", [one for pair in EQUAL for one in pair])
+def test_an_and_of_canonical_conditions_is_the_canonical_and(text):
+    parts = [normalise(bound(item)) for item in (text, "urgent and age > 3", "false or cost > 1", "true")]
+    assert all_of(parts) == normalise(Conjunction(tuple(parts)))
+    assert all_of(parts[:1]) == parts[0]
 
 
 def test_de_morgan():

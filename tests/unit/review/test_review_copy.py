@@ -1,6 +1,7 @@
 """The reviewer's copy: its sentence, its shape, and what is never in it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 from typing import Any
@@ -12,6 +13,7 @@ from review_examples import DIGEST, IMPORTANT, NOISE, PLAN, a_ballot, a_copy, a_
 
 from sandbox.plan.explain import explain
 from sandbox.plan.primitives import CountRows
+from sandbox.plan.relations import Join, Scan
 from sandbox.proof.entry import time_text
 from sandbox.review.votes import tally
 from sandbox.terms.answer import Answer, ComputedColumn, CountColumn, KeyColumn
@@ -174,3 +176,14 @@ def test_every_answer_of_the_plan_is_covered() -> None:
     rows = a_copy(answer=answer).to_json()["table"]["rows"]
     assert [row[2] for row in rows] == list(answer.columns[2].numbers())
     assert a_sum().granularity == Fraction(1, 100)
+
+
+def test_public_datasets_that_the_question_reads_are_named() -> None:
+    measurement = PLAN.measurements[0]
+    beside = Join(measurement.relation, Scan("areas", "places", "p.", (), 9, 0), "semi", (), 50, True)
+    plan = replace(PLAN, measurements=(replace(measurement, relation=beside), *PLAN.measurements[1:]))
+    assert plan.public_datasets == ("areas",)
+    copy = a_copy(plan=plan)
+    assert "on clinic version 3 (general) beside public areas for the purpose" in copy.sentence()
+    assert "第 3 版（一般）及公开数据集 areas带出" in copy.sentence("zh")
+    assert "public" not in a_copy().sentence() and "公开数据集" not in a_copy().sentence("zh")  # the control

@@ -7,6 +7,7 @@ from sandbox.plan.nodes import Call, ColumnRef, Literal
 from sandbox.plan.primitives import CountRows
 from sandbox.plan.query import Plan
 from sandbox.plan.relations import Join, Order, PerUnit, Relation, Scan, UnitAggregate, Window
+from sandbox.service import call_costs, relation_costs
 from sandbox.service.call_costs import calls_ns
 from sandbox.service.relation_costs import keys_ns
 from sandbox.service.release_clock import slot_ms
@@ -40,6 +41,12 @@ def test_a_text_that_is_sorted_costs_by_its_length_at_every_node():
     assert slot(twice) - slot(window(NOTE)) >= ROWS * 40_000 // 10**6
 
 
+def test_control_without_its_length_a_sorted_text_costs_too_little(monkeypatch):
+    """The bound above holds by the texts' term alone."""
+    monkeypatch.setattr(relation_costs, "_text_ns", lambda *_: 0)
+    assert keys_ns(window(NOTE), TABLES) < ROWS * 40_000
+
+
 def test_every_key_and_aggregate_costs_by_itself():
     def counts(number: int) -> PerUnit:
         one = UnitAggregate("count_distinct", N, Type.INT)
@@ -63,5 +70,13 @@ def test_a_pattern_costs_by_its_letters_and_more_where_a_run_is_looked_for():
         return calls_ns(Call("like", (NOTE, Literal(pattern, Type.STRING)), Type.BOOL), facts)
 
     assert cost("%ab%") < cost("%" + "a%" * 500) < cost("%" + "a_" * 500 + "%")
-    assert cost("%" + "a_" * 300 + "%") >= 2 * 2_000 * 160  # measured: 160 ns a character
+    assert cost("%" + "a_" * 300 + "%") >= 8 * 2_000 * 160  # measured: 160 ns a character
     assert cost("a_" * 300) < cost("%" + "a_" * 300 + "%") / 2  # anchored: nothing is looked for
+
+
+def test_control_without_the_search_a_pattern_costs_too_little(monkeypatch):
+    """The bound above holds by its term alone."""
+    monkeypatch.setattr(call_costs, "_SEARCH_NS", 0)
+    facts = {"l.note": Facts(Type.STRING, max_length=2_000)}
+    pattern = Literal("%" + "a_" * 300 + "%", Type.STRING)
+    assert calls_ns(Call("like", (NOTE, pattern), Type.BOOL), facts) < 8 * 2_000 * 160

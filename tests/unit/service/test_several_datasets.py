@@ -165,6 +165,13 @@ def test_a_copy_shows_the_plan_over_all_datasets(both):
     assert "select" not in shown.lower().replace("selection", "")
 
 
+def test_the_list_of_what_waits_names_public_datasets_last_and_as_such(both):
+    asked(both, OF_ALL, need=NEED)
+    asked(both, JOIN, "key-00002", need=NEED)
+    shown = [item.to_json()["dataset"] for item in review_desk.listed(both.enclave, both.rita)]
+    assert sorted(shown) == ["clinic, dental", "clinic, dental, areas (public)"]  # the first one is the control
+
+
 def test_core_data_stays_even_beside_other_data(make_world):
     world = make_world()
     world.register()

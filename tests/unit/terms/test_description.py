@@ -116,6 +116,7 @@ BAD = [
     ("max_groups_per_unit = 10", "max_groups_per_unit = 51", 15, "out of range"),
     ("sex     =", "Sex =", 18, "allowed form"),
     ('"F"]', '"F", "F"]', 18, "listed twice"),
+    ('"F"]', '"F", "e\u0301"]', 18, "not in Unicode NFC"),
     ('["M", "F"]', "[]", 18, "number of keys"),
     ('["M", "F"]', '["M", 1]', 18, "does not fit"),
     ('["M", "F"]', '[\n "M",\n # a comment ["\n 1]', 21, "does not fit"),
@@ -343,3 +344,18 @@ def test_bad_links_and_public_tables_are_refused_at_their_line(text, old, new, w
     with pytest.raises(DescriptionInvalid) as refused:
         parse_description(text.replace(old, new, 1))
     assert words in refused.value.detail and refused.value.facts["line"] > 1
+
+
+def test_control_a_key_in_nfc_is_a_key() -> None:
+    text = GOOD.replace('"F"]', '"F", "\u00e9"]')
+    assert "\u00e9" in text
+    parse_description(text)
+
+
+def test_what_was_registered_before_keys_had_a_form_is_read_as_it_was() -> None:
+    """Its loaded versions were stored under these very keys."""
+    text = GOOD.replace('"F"]', '"F", "e\u0301"]')
+    column = parse_description(text, registered=True).tables[0].column("sex")
+    assert column is not None and column.keys == ("F", "M", "e\u0301")
+    with pytest.raises(DescriptionInvalid):  # the control: nothing else is let through
+        parse_description(text.replace('["M"', '["M", "M"'), registered=True)

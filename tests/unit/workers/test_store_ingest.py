@@ -294,6 +294,18 @@ def test_an_order_loads_by_its_description(world):
     )
 
 
+def test_a_description_registered_with_keys_in_another_form_still_loads(world):
+    """Rows in either form are of that key; what is no description at all is refused as ever."""
+    text = DESCRIPTION.replace('keys = ["F", "M"]', 'keys = ["F", "e\u0301"]')
+    assert text != DESCRIPTION
+    world.put("v.csv", "patient_id,sex,cost,note\n1,e\u0301,3.5,x\n1,\u00e9,9,y\n2,F,1,z\n")
+    version = world.open(run_order(world, description=text))
+    found = [row[0] for run in unit_runs(version) for row in run]
+    assert sorted(found) == ["F", "e\u0301", "e\u0301"]
+    with pytest.raises(DescriptionInvalid):
+        run_order(world, version=2, description=text.replace('"F"', '"F", "F"'))
+
+
 def test_orders_that_are_wrong_themselves(world):
     world.put("v.csv", "patient_id,sex,cost\n1,F,1\n")
     with pytest.raises(ValueError, match="different"):
